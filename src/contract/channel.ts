@@ -100,7 +100,8 @@ export type GuardedFetch = (url: string, options: GuardedFetchOptions) => Promis
 
 /** One per configured inbox. */
 export interface Channel {
-  source?: Source;
+  /** What fetches or listens by itself; each runs on its own, a failing one leaves the others alone. */
+  sources?: Source[];
   webhook?: Webhook;
   /**
    * What a raw record says. Pure for a given config and PARSER_VERSION: no network, no clock; the same bytes give
