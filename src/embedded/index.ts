@@ -61,14 +61,17 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   });
 }
 
-/** Stops the services of a data folder that nobody uses any more, as after the kill of every user. */
-export async function stopUnusedServices(dataDir: string, log: (line: string) => void): Promise<void> {
+/**
+ * Stops the services of a data folder that nobody uses any more, as after the kill of every user.
+ * True when they are unused (and stopped now).
+ */
+export async function stopUnusedServices(dataDir: string, log: (line: string) => void): Promise<boolean> {
   const folder = await realpath(dataDir);
-  await withLock(folder, log, () => stopIfUnused(folder));
+  return await withLock(folder, log, () => stopIfUnused(folder));
 }
 
-async function stopIfUnused(dataDir: string): Promise<void> {
-  if ((await countUsers(dataDir)) > 0) return;
-  await stopService(MONGOD_SERVICE, dataDir);
-  await stopService(REDIS_SERVICE, dataDir);
+async function stopIfUnused(dataDir: string): Promise<boolean> {
+  if ((await countUsers(dataDir)) > 0) return false;
+  await Promise.all([stopService(MONGOD_SERVICE, dataDir), stopService(REDIS_SERVICE, dataDir)]);
+  return true;
 }
