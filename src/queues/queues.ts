@@ -1,0 +1,142 @@
+import { Queue, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { createBatcher } from '../lib/batch.ts';
+import type { Log } from '../lib/log.ts';
+import {
+  JOB_OPTIONS,
+  JOB_VERSION,
+  QUEUE_NAMES,
+  type QueueName,
+  type WakeUp,
+  wakeUpSchema,
+} from './catalogue.ts';
+import { connectConsumer, connectProducer } from './connection.ts';
+
+/** A job whose process was killed is given to another after at most LOCK_MS + STALL_CHECK_MS. */
+const LOCK_MS = 10_000;
+const STALL_CHECK_MS = 5_000;
+const WAKE_BATCH_ITEMS = 200;
+const WAKE_BATCHES_IN_FLIGHT = 2;
+
+/** Tells a worker that a document has something to do. Never throws and need not be awaited. */
+export type Wake = (queue: QueueName, id: string) => void;
+
+/** `queuedAt`: when the wake-up was added. */
+export type Handler = (id: string, queuedAt: Date) => Promise<void>;
+
+export interface QueueDepth {
+  queue: QueueName;
+  waiting: number;
+  active: number;
+}
+
+export interface Queues {
+  wake: Wake;
+  /** Wake-ups that were lost on their way so far (Redis away): each is the sweeper's to repair. */
+  lostWakeUps(): number;
+  /** Calls `handler` for each wake-up, `concurrency` at once. Its promise gone, the wake-up is gone, however it ended. */
+  consume(queue: QueueName, concurrency: number, handler: Handler): { close(): Promise<void> };
+  depths(): Promise<QueueDepth[]>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function openQueues(redisUrl: string, log: Log): Queues {
+  const producer = connectProducer(redisUrl, log);
+  const consumers: Redis[] = [];
+  const queues = new Map(
+    QUEUE_NAMES.map((name) => {
+      const queue = new Queue<WakeUp>(name, { connection: producer, skipVersionCheck: true });
+      queue.on('error', () => {}); // the connection's own listener has said it
+      return [name, queue];
+    }),
+  );
+  let lost = 0;
+
+  const wakers = new Map(
+    QUEUE_NAMES.map((name) => [
+      name,
+      createBatcher<string, void>(
+        async (ids) => {
+          await queues.get(name)!.addBulk(
+            ids.map((id) => ({
+              name: `${name}.wake`,
+              data: { v: JOB_VERSION, id },
+              opts: { ...JOB_OPTIONS, jobId: id },
+            })),
+          );
+          return ids.map(() => ({ ok: true, value: undefined }));
+        },
+        { maxItems: WAKE_BATCH_ITEMS, maxInFlight: WAKE_BATCHES_IN_FLIGHT },
+      ),
+    ]),
+  );
+
+  return {
+    wake(queue, id) {
+      if (producer.status !== 'ready') {
+        lost += 1;
+        return;
+      }
+      wakers.get(queue)!(id).catch(() => {
+        lost += 1;
+      });
+    },
+
+    lostWakeUps: () => lost,
+
+    consume(name, concurrency, handler) {
+      const connection = connectConsumer(redisUrl, log);
+      consumers.push(connection);
+      const worker = new Worker<WakeUp>(
+        name,
+        async (job) => {
+          const wakeUp = wakeUpSchema.safeParse(job.data);
+          if (!wakeUp.success) {
+            log.warn(
+              { queue: name, job: job.id },
+              'a wake-up of an unknown version was dropped; the sweeper repeats it',
+            );
+            return;
+          }
+          await handler(wakeUp.data.id, new Date(job.timestamp));
+        },
+        {
+          connection,
+          concurrency,
+          lockDuration: LOCK_MS,
+          stalledInterval: STALL_CHECK_MS,
+          skipVersionCheck: true,
+        },
+      );
+      // "Missing key" and the like: the wake-up's Redis side is gone (flushed, stalled). The work has been settled in MongoDB.
+      worker.on('error', (err) => log.debug({ err, queue: name }, 'queue trouble'));
+      worker.on('failed', (job, err) =>
+        log.error({ err, queue: name, id: job?.id }, 'a handler let an error escape'),
+      );
+      return { close: () => worker.close() };
+    },
+
+    async depths() {
+      return Promise.all(
+        QUEUE_NAMES.map(async (queue) => {
+          const counts = await queues.get(queue)!.getJobCounts('wait', 'active', 'prioritized', 'delayed');
+          return {
+            queue,
+            waiting: (counts.wait ?? 0) + (counts.prioritized ?? 0) + (counts.delayed ?? 0),
+            active: counts.active ?? 0,
+          };
+        }),
+      );
+    },
+
+    async ping() {
+      await producer.ping();
+    },
+
+    async close() {
+      await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
+      for (const connection of [producer, ...consumers]) connection.disconnect();
+    },
+  };
+}

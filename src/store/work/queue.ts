@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import type mongoose from 'mongoose';
+import { DURABLE, FAST } from '../connect.ts';
+import type { Claim, Settlement, WorkFields } from './fields.ts';
+
+type Collection<Doc extends mongoose.mongo.Document> = mongoose.mongo.Collection<Doc>;
+type ObjectId = mongoose.Types.ObjectId;
+
+export interface WorkDocument extends WorkFields {
+  _id: ObjectId;
+}
+
+export interface WorkQueueOptions {
+  /** The state of an item while somebody holds it. */
+  running: string;
+  leaseMs: number;
+  now(): Date;
+  /**
+   * true: a claim is durable before the work begins (sending a message twice would be visible). false: a claim that
+   * a failing primary forgets only makes idempotent work be done again.
+   */
+  durableClaims: boolean;
+}
+
+export interface WorkQueue<Doc extends WorkDocument> {
+  /** Takes those of `ids` that are due or abandoned; the others are left out. Two round trips for any number. */
+  claim(ids: ObjectId[]): Promise<Claim<Doc>[]>;
+  /**
+   * Writes what became of claimed items, durably, in one round trip; acknowledged, it covers every earlier write
+   * of the same work (see FAST). Answers, in order, whether the claim still held: a false one has changed nothing.
+   */
+  settle(settlements: { claim: Claim<Doc>; to: Settlement }[]): Promise<boolean[]>;
+  /** Prolongs a claim; false: it was lost, stop working. */
+  renew(claim: Claim<Doc>): Promise<boolean>;
+  /** Ids of at most `limit` items that are due or abandoned, longest due first. */
+  due(limit: number): Promise<ObjectId[]>;
+}
+
+/** The sparse index that `due` and `claim` rest on. */
+export const workIndex = (collection: string) => ({
+  collection,
+  keys: { dueAt: 1 as const },
+  options: { sparse: true, name: 'work_due' },
+});
+
+export function createWorkQueue<Doc extends WorkDocument>(
+  collection: Collection<Doc>,
+  { running, leaseMs, now, durableClaims }: WorkQueueOptions,
+): WorkQueue<Doc> {
+  // The driver's filter types cannot see through a generic document; the shapes are those of WorkFields.
+  const items = collection as unknown as Collection<WorkDocument>;
+  const leaseEnd = () => new Date(now().getTime() + leaseMs);
+  const held = ({ doc, owner, fence }: Claim<Doc>) => ({
+    _id: doc._id,
+    'lease.owner': owner,
+    'lease.fence': fence,
+  });
+
+  return {
+    async claim(ids) {
+      if (ids.length === 0) return [];
+      const owner = randomBytes(9).toString('base64url');
+      const taken = await items.updateMany(
+        { _id: { $in: ids }, dueAt: { $lte: now() } },
+        {
+          $set: { state: running, dueAt: leaseEnd(), 'lease.owner': owner },
+          $inc: { 'lease.fence': 1, attempts: 1 },
+        },
+        durableClaims ? DURABLE : FAST,
+      );
+      if (taken.modifiedCount === 0) return [];
+      const docs = await items
+        .find({ _id: { $in: ids }, 'lease.owner': owner })
+        .sort({ _id: 1 })
+        .toArray();
+      return docs.map((doc) => ({ doc: doc as unknown as Doc, owner, fence: doc.lease.fence }));
+    },
+
+    async settle(settlements) {
+      if (settlements.length === 0) return [];
+      const result = await items.bulkWrite(
+        settlements.map(({ claim, to }) => ({
+          updateOne: { filter: held(claim), update: settlementUpdate(to, now()) },
+        })),
+        { ordered: false, ...DURABLE },
+      );
+      if (result.matchedCount === settlements.length) return settlements.map(() => true);
+      return findSettled(items, settlements);
+    },
+
+    async renew(claim) {
+      const result = await items.updateOne(
+        held(claim),
+        { $set: { dueAt: leaseEnd() } },
+        durableClaims ? DURABLE : FAST,
+      );
+      return result.matchedCount === 1;
+    },
+
+    async due(limit) {
+      const found = await items
+        .find({ dueAt: { $lte: now() } }, { projection: { _id: 1 } })
+        .sort({ dueAt: 1, _id: 1 })
+        .limit(limit)
+        .toArray();
+      return found.map((doc) => doc._id);
+    },
+  };
+}
+
+function settlementUpdate(to: Settlement, at: Date): mongoose.mongo.UpdateFilter<WorkDocument> {
+  return {
+    $set: {
+      ...to.set,
+      state: to.state,
+      'lease.owner': null,
+      ...(to.dueAt ? { dueAt: to.dueAt } : {}),
+      ...(to.error ? { lastError: { ...to.error, at } } : {}),
+    },
+    ...(to.dueAt ? {} : { $unset: { dueAt: '' as const } }),
+    ...(to.keepAttempts ? { $inc: { attempts: -1 } } : {}),
+  };
+}
+
+/** Some claims were lost. A settled item is free and still carries the claim's fence; anything else was not ours. */
+async function findSettled<Doc extends WorkDocument>(
+  items: Collection<WorkDocument>,
+  settlements: { claim: Claim<Doc> }[],
+): Promise<boolean[]> {
+  const docs = await items
+    .find({ _id: { $in: settlements.map(({ claim }) => claim.doc._id) } }, { projection: { lease: 1 } })
+    .toArray();
+  const byId = new Map(docs.map((doc) => [doc._id.toHexString(), doc.lease]));
+  return settlements.map(({ claim }) => {
+    const lease = byId.get(claim.doc._id.toHexString());
+    return lease?.owner === null && lease.fence === claim.fence;
+  });
+}
