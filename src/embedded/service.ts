@@ -78,6 +78,7 @@ export async function ensureService(
   let port = readRecords(dataDir)[service.name]?.port;
   for (let attempt = 1; ; attempt++) {
     if (port !== undefined && (await adopt(service, dataDir, port))) return port;
+    if (port === undefined) await stopService(service, dataDir);
     const binary = await service.obtain(cacheDir, log);
     port = await freePort(port);
     record(dataDir, service.name, { port });
@@ -112,11 +113,12 @@ async function adopt(service: Service, dataDir: string, port: number): Promise<b
 /** Stops the service of this data folder if it runs. Call it with the lock held. */
 export async function stopService(service: Service, dataDir: string): Promise<void> {
   const port = readRecords(dataDir)[service.name]?.port;
-  if (port === undefined) return;
-  const pid = (await service.identify(dataDir, port)) ?? (await silentPid(service, dataDir));
+  // Without a record (services.json removed by hand) the pid file still tells of one that runs.
+  const answering = port === undefined ? undefined : await service.identify(dataDir, port);
+  const pid = answering ?? (await silentPid(service, dataDir));
   if (pid !== undefined) await stopProcess(pid);
   // The port stays, so that the next start takes the same one if it can.
-  record(dataDir, service.name, { port });
+  if (port !== undefined) record(dataDir, service.name, { port });
 }
 
 /** The process that has written the pid file, if it lives and is ours. */
