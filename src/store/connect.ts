@@ -14,6 +14,8 @@ const HEARTBEAT_MS = 3_000;
 /** Above the longest honest operation (an index build over a big collection). */
 const SOCKET_MS = 120_000;
 const POOL_MAX = 40;
+/** Types of server that the driver sends writes to. */
+const WRITABLE: ReadonlySet<string> = new Set(['RSPrimary', 'Standalone', 'Mongos', 'LoadBalancer']);
 /** How long a start waits for a MongoDB that is starting too. */
 export const START_WAIT_MS = 60_000;
 const RETRY_FIRST_MS = 200;
@@ -23,7 +25,8 @@ const RETRY_MAX_MS = 2_000;
 export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const;
 /**
  * Acknowledged from memory. Intermediate writes of one message may use it because the replication log is totally
- * ordered: a later DURABLE write of the same session of work that is acknowledged covers all earlier ones.
+ * ordered: a later DURABLE write of the same session of work that is acknowledged covers all earlier ones, as long
+ * as it was the same run of the same primary that took them (`Store.epoch`); after a change they must be repeated.
  * Traces, health and gauges, whose loss harms nobody, may use it anywhere.
  */
 export const FAST = { writeConcern: { w: 1, j: false } } as const;
@@ -34,6 +37,12 @@ export interface Store {
   collection<T extends mongo.Document>(name: string): mongo.Collection<T>;
   /** Resolves when the primary answers; rejects with StoreUnavailable. */
   ping(): Promise<void>;
+  /**
+   * Names the run of the primary that executes our writes; another after a crash, a restart or an election. FAST
+   * writes made under one epoch are covered by a DURABLE one only if, once that is acknowledged, the epoch is still
+   * the same: a mongod that was killed forgets what it had not yet journaled.
+   */
+  epoch(): string;
   close(): Promise<void>;
 }
 
@@ -53,9 +62,9 @@ export async function openStore(
   const deadline = performance.now() + waitMs;
   for (let pause = RETRY_FIRST_MS, attempt = 1; ; pause = Math.min(pause * 2, RETRY_MAX_MS), attempt++) {
     try {
-      const connection = await connect(uri, log);
+      const store = await storeOf(await connect(uri, log));
       if (attempt > 1) log.info({ attempt }, 'MongoDB answers');
-      return storeOf(connection);
+      return store;
     } catch (error) {
       const translated = translateOutage(error);
       if (!(translated instanceof StoreUnavailable) || performance.now() + pause > deadline) throw translated;
@@ -104,8 +113,13 @@ async function dial(uri: string, retryWrites: boolean): Promise<mongoose.Connect
   }
 }
 
-function storeOf(connection: mongoose.Connection): Store {
+async function storeOf(connection: mongoose.Connection): Promise<Store> {
   const db = connection.db as mongo.Db;
+  // A broken connection makes the driver ask the server anew before it writes again, so this is never behind.
+  connection.getClient().on('serverDescriptionChanged', ({ newDescription }) => {
+    if (WRITABLE.has(newDescription.type)) epoch = epochOf(newDescription);
+  });
+  let epoch = epochOf((await db.admin().command({ hello: 1 })) as Parameters<typeof epochOf>[0]);
   return {
     connection,
     db,
@@ -117,8 +131,13 @@ function storeOf(connection: mongoose.Connection): Store {
         throw translateOutage(error);
       }
     },
+    epoch: () => epoch,
     close: () => connection.close(),
   };
+}
+
+function epochOf(hello: { electionId?: unknown; topologyVersion?: { processId: unknown } | null }): string {
+  return `${hello.electionId ?? ''}/${hello.topologyVersion?.processId ?? ''}`;
 }
 
 /**
