@@ -9,35 +9,28 @@ interface CounterDoc {
   value: number;
 }
 
-export interface Counters {
-  /**
-   * Takes `count` numbers in a row, beginning with 1, in one round trip; answers the first of them. No number is
-   * given twice; one whose taker crashed is never given again, so there may be gaps.
-   */
-  next(name: string, count?: number): Promise<number>;
-}
-
-export function createCounters(store: Store): Counters {
-  const counters = store.collection<CounterDoc>(COUNTERS);
-  const take = (name: string, count: number) =>
-    counters.findOneAndUpdate(
-      { _id: name },
-      { $inc: { value: count } },
-      { upsert: true, returnDocument: 'after', ...DURABLE },
-    );
-  return {
-    async next(name, count = 1) {
-      if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`cannot take ${count} numbers`);
-      try {
-        const doc = await take(name, count).catch((error) => {
-          // Two firsts at once: one of them has made the document, which is there now.
-          if (isDuplicateKey(error)) return take(name, count);
-          throw error;
-        });
-        return doc!.value - count + 1;
-      } catch (error) {
-        throw translateOutage(error);
-      }
-    },
-  };
+/**
+ * Takes `count` numbers in a row, beginning with 1, in one round trip; answers the first of them. No number is
+ * given twice; one whose taker crashed is never given again, so there may be gaps. Rejects with StoreUnavailable.
+ */
+export async function nextNumbers(store: Store, name: string, count: number): Promise<number> {
+  if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`cannot take ${count} numbers`);
+  const take = () =>
+    store
+      .collection<CounterDoc>(COUNTERS)
+      .findOneAndUpdate(
+        { _id: name },
+        { $inc: { value: count } },
+        { upsert: true, returnDocument: 'after', ...DURABLE },
+      );
+  try {
+    const doc = await take().catch((error) => {
+      // Two firsts at once: one of them has made the document, which is there now.
+      if (isDuplicateKey(error)) return take();
+      throw error;
+    });
+    return doc!.value - count + 1;
+  } catch (error) {
+    throw translateOutage(error);
+  }
 }
