@@ -1,0 +1,162 @@
+import type { Body } from '../../../src/contract/index.ts';
+import { BodyDigest } from './body-digest.ts';
+import { type HeaderLine, linesOf } from './headers.ts';
+import { REPORT_PART_BYTES_MAX, TEXT_PART_BYTES_MAX, TEXT_TOTAL_BYTES_MAX } from './limits.ts';
+import { type Decoder, undoTransfer } from './undo-transfer.ts';
+import { type MimeNode, walk } from './walk.ts';
+
+/** A part of a mail that holds no further parts. */
+export interface Leaf {
+  /** Its place among all MIME nodes: its key in `Normalised.parts`. */
+  ordinal: number;
+  type: string;
+  role: 'text' | 'html' | 'attachment';
+  charset: string | undefined;
+  flowed: boolean;
+  delSp: boolean;
+  filename: string | undefined;
+  inline: boolean;
+  contentId: string | undefined;
+  /** The outermost multipart/alternative that it lies in. */
+  alternative: number | undefined;
+  /** Bytes, decoded. */
+  size: number;
+  /** Its decoded bytes, or as many of them as were kept. */
+  kept: Buffer;
+  whole: boolean;
+}
+
+export interface Gathered {
+  header: HeaderLine[];
+  leaves: Leaf[];
+  /** Type of the root, and of what a multipart/report reports (RFC 6522). */
+  rootType: string;
+  reportType: string | undefined;
+  rootCharset: string | undefined;
+  bodyHash: string;
+}
+
+/** Everything: bytes of every part are kept. Else of attachments only what reports need. */
+type Keep = 'all' | 'text';
+
+/** One pass over the mail: its header, its texts, and facts about its attachments. Throws TooComplex. */
+export async function gather(body: Body): Promise<Gathered> {
+  const keep: Keep = body.bytes ? 'all' : 'text';
+  const digest = new BodyDigest();
+  const gathered: Gathered = {
+    header: [],
+    leaves: [],
+    rootType: 'text/plain',
+    reportType: undefined,
+    rootCharset: undefined,
+    bodyHash: '',
+  };
+  const ordinals = new WeakMap<object, number>();
+  let textLeft = TEXT_TOTAL_BYTES_MAX;
+  let decode: Decoder | undefined;
+
+  await walk(body, {
+    begin(node, ordinal) {
+      ordinals.set(node, ordinal);
+      if (ordinal === 0) {
+        gathered.header = linesOf(node);
+        gathered.rootType = typeOf(node);
+        gathered.rootCharset = node.charset || undefined;
+        gathered.reportType = reportTypeOf(gathered.header);
+      }
+      if (node.multipart && node._boundary) return;
+      const leaf = leafOf(node, ordinal, ordinals);
+      gathered.leaves.push(leaf);
+      const textual = node.encoding !== 'base64' || leaf.type.startsWith('text/');
+      digest.begin(leaf.type, textual);
+      const limit = Math.min(
+        limitOf(leaf, keep),
+        leaf.role === 'attachment' ? Number.POSITIVE_INFINITY : textLeft,
+      );
+      const chunks: Buffer[] = [];
+      let kept = 0;
+      decode = undoTransfer(
+        node,
+        (chunk) => {
+          leaf.size += chunk.length;
+          digest.update(chunk);
+          if (kept >= limit) return;
+          // A copy: a view would hold the whole chunk of the file that it was cut from.
+          const piece = Buffer.from(chunk.subarray(0, limit - kept));
+          chunks.push(piece);
+          kept += piece.length;
+        },
+        () => {
+          digest.end();
+          leaf.kept = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, kept);
+          leaf.whole = kept === leaf.size;
+          if (leaf.role !== 'attachment') textLeft -= kept;
+        },
+      );
+    },
+    body: (bytes) => decode?.write(bytes),
+    async end() {
+      await decode?.end();
+      decode = undefined;
+    },
+  });
+  gathered.bodyHash = digest.hex();
+  return gathered;
+}
+
+/** Types that a report is made of (RFC 3464, RFC 5965, RFC 8098): their beginning is looked at. */
+export const isReportPart = (type: string): boolean =>
+  type.startsWith('message/') || type === 'text/rfc822-headers' || type === 'text/rfc822-header';
+
+function limitOf(leaf: Leaf, keep: Keep): number {
+  if (leaf.role !== 'attachment') return TEXT_PART_BYTES_MAX;
+  if (keep === 'all') return Number.POSITIVE_INFINITY;
+  return isReportPart(leaf.type) ? REPORT_PART_BYTES_MAX : 0;
+}
+
+function leafOf(node: MimeNode, ordinal: number, ordinals: WeakMap<object, number>): Leaf {
+  const type = typeOf(node);
+  const filename = node.filename || undefined;
+  let alternative: number | undefined;
+  for (let up = node.parentNode; up; up = up.parentNode) {
+    if (up.multipart === 'alternative') alternative = ordinals.get(up) ?? alternative;
+  }
+  const shown = node.disposition !== 'attachment' && (!filename || node.root || alternative !== undefined);
+  return {
+    ordinal,
+    type,
+    role: shown && type === 'text/plain' ? 'text' : shown && type === 'text/html' ? 'html' : 'attachment',
+    charset: node.charset || undefined,
+    flowed: node.flowed,
+    delSp: node.delSp,
+    filename,
+    inline: node.disposition === 'inline',
+    contentId: contentIdOf(node),
+    alternative,
+    size: 0,
+    kept: Buffer.alloc(0),
+    whole: true,
+  };
+}
+
+/** A multipart without a boundary holds no parts: what it holds is text. */
+function typeOf(node: MimeNode): string {
+  const type = (node.contentType || 'text/plain').slice(0, 128).toLowerCase();
+  if (node.multipart && !node._boundary) return 'text/plain';
+  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(type)
+    ? type
+    : node.root
+      ? 'text/plain'
+      : 'application/octet-stream';
+}
+
+function contentIdOf(node: MimeNode): string | undefined {
+  const value = node.headers ? node.headers.getFirst('content-id') : '';
+  const id = value.replace(/^<|>$/g, '').trim();
+  return id && id.length <= 512 ? id.toWellFormed() : undefined;
+}
+
+function reportTypeOf(header: readonly HeaderLine[]): string | undefined {
+  const line = header.find(({ key }) => key === 'content-type')?.line.slice(0, 2000) ?? '';
+  return /;\s*report-type\s*=\s*"?\s*([\w-]+)/i.exec(line)?.[1]?.toLowerCase();
+}
