@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { ZodType } from 'zod';
 import type { Capabilities } from './capabilities.ts';
-import type { InboundEvent } from './events.ts';
+import type { Address, InboundEvent } from './events.ts';
 import type { ChannelKind, InboxId } from './kinds.ts';
 import type { OutboundMessage, SendResult } from './outbound.ts';
 import type { Arrival, HttpEnvelope, RawInbound, RecordArrival } from './raw.ts';
@@ -23,6 +23,11 @@ export interface ChannelType<C = unknown> {
   open(config: C, deps: ChannelDeps): Channel;
   /** Samples that `earshot trigger KIND.EVENT` sends to a running server, signed as the provider would. */
   triggers?: Record<string, Trigger<C>>;
+  /**
+   * The addresses that are the inbox itself: an author with one of them is never a customer. `email` lower-cased,
+   * with aliases; `phone` E.164.
+   */
+  ownAddresses?(config: C): Pick<Address, 'kind' | 'value'>[];
   /** What the operator has to do at the provider, one line each (which URL to enter where). */
   setup?(config: C, hookUrl: string): string[];
 }

@@ -87,11 +87,10 @@ export const RECEIPT_STATUSES = ['accepted', 'sent', 'delivered', 'read', 'faile
 
 export const receiptEventSchema = z.object({
   type: z.literal('receipt'),
-  /** The provider's id, a token of ours that came back, or "all up to". Several may be known: the first that fits counts. */
+  /** A token of ours that came back, or the provider's ids: the first that fits counts. */
   about: z.object({
     externalIds: z.array(z.string().max(998)).max(REFERENCES_MAX).optional(),
     token: z.string().max(256).optional(),
-    watermark: z.date().optional(),
   }),
   status: z.enum(RECEIPT_STATUSES),
   at: z.date().optional(),

@@ -10,6 +10,7 @@ import type {
 import type { Lease } from '../store/work/index.ts';
 import { type WorkError, workIndex } from '../store/work/index.ts';
 import type { Classification } from '../triage/types.ts';
+import { MEDIA_INDEXES } from './media-work.ts';
 import type { MessageStatus } from './status.ts';
 
 type ObjectId = mongoose.Types.ObjectId;
@@ -127,6 +128,7 @@ export interface ParkedReceiptDoc {
 const PARKED_SECONDS = 7 * 24 * 3600;
 
 export const INDEXES = [
+  ...MEDIA_INDEXES,
   {
     collection: CONVERSATIONS,
     keys: { inbox: 1, threadKey: 1 },

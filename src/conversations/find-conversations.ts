@@ -1,0 +1,97 @@
+import mongoose from 'mongoose';
+import type { Store } from '../store/connect.ts';
+import { CONVERSATIONS, type ConversationDoc, MESSAGES, type MessageDoc } from './model.ts';
+
+/** One message's questions about threads that exist already. */
+export interface ThreadQuestion {
+  inbox: string;
+  ownKey: string;
+  /** Conversation that a genuine token names. */
+  tokenConversation?: string | undefined;
+  namedIds: readonly string[];
+}
+
+export interface ThreadAnswer {
+  byKey?: ConversationDoc;
+  /** Strongest first. */
+  candidates: ConversationDoc[];
+}
+
+/** Key of a thread in the maps of this room. */
+const keyed = (inbox: string, threadKey: string) => `${inbox} ${threadKey}`;
+
+/** One round trip for messaging channels; a second, for the conversations of mails that were named. */
+export async function findThreads(store: Store, questions: ThreadQuestion[]): Promise<ThreadAnswer[]> {
+  const conversations = store.collection<ConversationDoc>(CONVERSATIONS);
+  const ids = [...new Set(questions.flatMap((question) => question.namedIds))];
+  const [byKey, named] = await Promise.all([findByKey(store, questions), findNamed(store, ids)]);
+  const wanted = [
+    ...new Set([
+      ...questions.flatMap(({ tokenConversation }) => tokenConversation ?? []),
+      ...[...named.values()].flat().map((mail) => mail.conversation),
+    ]),
+  ];
+  const known = new Map<string, ConversationDoc>();
+  if (wanted.length > 0) {
+    const found = await conversations
+      .find({ _id: { $in: wanted.map((id) => new mongoose.Types.ObjectId(id)) } })
+      .toArray();
+    for (const doc of found) known.set(doc._id.toHexString(), doc);
+  }
+  return questions.map(({ inbox, ownKey, tokenConversation, namedIds }) => {
+    const own = byKey.get(keyed(inbox, ownKey));
+    const strongestFirst = [
+      ...(tokenConversation ? [tokenConversation] : []),
+      ...namedIds
+        .flatMap((id) => named.get(id)?.filter((mail) => mail.inbox === inbox) ?? [])
+        .map((m) => m.conversation),
+    ];
+    const candidates = [...new Set(strongestFirst)]
+      .map((id) => known.get(id))
+      .filter((doc): doc is ConversationDoc => doc?.inbox === inbox);
+    return { ...(own ? { byKey: own } : {}), candidates };
+  });
+}
+
+export async function findByKey(
+  store: Store,
+  keys: { inbox: string; ownKey: string }[],
+): Promise<Map<string, ConversationDoc>> {
+  if (keys.length === 0) return new Map();
+  const branches = [...Map.groupBy(keys, ({ inbox }) => inbox)].map(([inbox, group]) => ({
+    inbox,
+    threadKey: { $in: [...new Set(group.map(({ ownKey }) => ownKey))] },
+  }));
+  const found = await store
+    .collection<ConversationDoc>(CONVERSATIONS)
+    .find(branches.length === 1 ? branches[0]! : { $or: branches })
+    .toArray();
+  return new Map(found.map((doc) => [keyed(doc.inbox, doc.threadKey), doc]));
+}
+
+/** Which conversations know these mail ids, a mail's own id counting before a mere reference to it. */
+async function findNamed(
+  store: Store,
+  ids: string[],
+): Promise<Map<string, { inbox: string; conversation: string }[]>> {
+  const named = new Map<string, { inbox: string; conversation: string }[]>();
+  if (ids.length === 0) return named;
+  const mails = await store
+    .collection<MessageDoc>(MESSAGES)
+    .find(
+      { mailIds: { $in: ids } },
+      { projection: { inbox: 1, conversation: 1, externalId: 1, externalIds: 1, mailIds: 1 } },
+    )
+    .toArray();
+  for (const mail of mails) {
+    if (!mail.conversation) continue;
+    const entry = { inbox: mail.inbox, conversation: mail.conversation.toHexString() };
+    for (const id of mail.mailIds ?? []) {
+      const list = named.get(id) ?? [];
+      if (id === mail.externalId || mail.externalIds?.includes(id)) list.unshift(entry);
+      else list.push(entry);
+      named.set(id, list);
+    }
+  }
+  return named;
+}

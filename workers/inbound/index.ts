@@ -1,0 +1,98 @@
+import mongoose from 'mongoose';
+import { RAW_INBOUND, type RawDoc } from '../../src/intake/model.ts';
+import { createBatcher } from '../../src/lib/batch.ts';
+import { type Claim, createWorkQueue, type WorkQueue } from '../../src/store/work/index.ts';
+import type { WorkerDeps } from '../deps.ts';
+import { keepLeases } from '../keep-leases.ts';
+import { type Claimed, processDeliveries } from './process.ts';
+import { INBOUND_ATTEMPTS_MAX } from './settle.ts';
+
+/** After a crash somebody else goes on this long after the last renewal. */
+export const INBOUND_LEASE_MS = 10_000;
+/** Deliveries that go through the path together. */
+const BATCH_ITEMS = 64;
+const BATCHES_IN_FLIGHT = 2;
+const CONCURRENCY = BATCH_ITEMS * (BATCHES_IN_FLIGHT + 1);
+/** Big bodies and second attempts at once, beside the batches. */
+const ALONE_AT_ONCE = 2;
+
+export function inboundWork({ store, now }: Pick<WorkerDeps, 'store' | 'now'>): WorkQueue<RawDoc> {
+  return createWorkQueue<RawDoc>(store.collection<RawDoc>(RAW_INBOUND), {
+    running: 'processing',
+    leaseMs: INBOUND_LEASE_MS,
+    now,
+    // Everything on this path may be done twice without harm.
+    durableClaims: false,
+  });
+}
+
+/** Turns recorded deliveries into messages and tickets, for as long as it is open. */
+export function startInbound(deps: WorkerDeps): { close(): Promise<void> } {
+  const work = inboundWork(deps);
+  const process = (claimed: Claimed[]) =>
+    keepLeases(
+      deps,
+      work,
+      claimed.map(({ claim }) => claim),
+      INBOUND_LEASE_MS,
+      () => processDeliveries(deps, work, claimed),
+    );
+  const alone = createBatcher<Claimed, void>(
+    async (items) => {
+      await process(items);
+      return items.map(() => ({ ok: true, value: undefined }));
+    },
+    { maxItems: 1, maxInFlight: ALONE_AT_ONCE },
+  );
+
+  const handle = createBatcher<{ id: string; queuedAt: Date }, { done: Promise<void> }>(
+    async (items) => {
+      const claims = await work.claim(items.map(({ id }) => new mongoose.Types.ObjectId(id)));
+      const queuedAt = new Map(items.map((item) => [item.id, item.queuedAt]));
+      const claimed = claims.map((claim) => ({
+        claim,
+        queuedAt: queuedAt.get(claim.doc._id.toHexString())!,
+      }));
+      const spent = claimed.filter(({ claim }) => claim.doc.attempts > INBOUND_ATTEMPTS_MAX);
+      await bury(
+        work,
+        spent.map(({ claim }) => claim),
+      );
+      const living = claimed.filter((item) => !spent.includes(item));
+      // What is big, or has failed or crashed before, must not hold up or take down its neighbours.
+      const apart = living.filter(({ claim }) => claim.doc.attempts > 1 || claim.doc.blob !== undefined);
+      const done = new Map(apart.map((item) => [item.claim.doc._id.toHexString(), alone(item)]));
+      for (const promise of done.values()) promise.catch(() => {}); // reported where it is awaited
+      const company = living.filter((item) => !apart.includes(item));
+      if (company.length > 0) await process(company);
+      return items.map(({ id }) => ({ ok: true, value: { done: done.get(id) ?? Promise.resolve() } }));
+    },
+    { maxItems: BATCH_ITEMS, maxInFlight: BATCHES_IN_FLIGHT },
+  );
+
+  return deps.queues.consume('inbound', CONCURRENCY, async (id, queuedAt) => {
+    try {
+      const { done } = await handle({ id, queuedAt });
+      await done;
+    } catch (err) {
+      // MongoDB went away in between. The lease runs out, and the sweeper wakes the delivery again.
+      deps.log.warn({ err, raw: id }, 'a delivery was left to its next attempt');
+    }
+  });
+}
+
+/** A delivery that has taken its worker down this often is not tried again by itself. */
+async function bury(work: WorkQueue<RawDoc>, claims: Claim<RawDoc>[]): Promise<void> {
+  await work.settle(
+    claims.map((claim) => ({
+      claim,
+      to: {
+        state: 'dead',
+        error: {
+          code: 'crashed_too_often',
+          message: `Each of ${INBOUND_ATTEMPTS_MAX} attempts ended without an outcome. Look at the original, then replay it.`,
+        },
+      },
+    })),
+  );
+}

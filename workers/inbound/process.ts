@@ -1,0 +1,89 @@
+import type { RawDoc, RawOutcome } from '../../src/intake/model.ts';
+import type { Claim, Settlement, WorkQueue } from '../../src/store/work/index.ts';
+import type { WorkerDeps } from '../deps.ts';
+import { applyEvents } from './apply-events.ts';
+import type { Delivery, Draft } from './draft.ts';
+import { fileMessages } from './file-messages.ts';
+import { whyIgnored } from './own-mail.ts';
+import { draftMessages, readDelivery } from './read-delivery.ts';
+import { settlementOf, settlementOfError } from './settle.ts';
+import { intoWaves } from './waves.ts';
+
+export interface Claimed {
+  claim: Claim<RawDoc>;
+  queuedAt: Date;
+}
+
+/** Works on claimed deliveries in company and settles each. Never rejects but when MongoDB is away. */
+export async function processDeliveries(
+  deps: WorkerDeps,
+  work: WorkQueue<RawDoc>,
+  claimed: Claimed[],
+): Promise<void> {
+  const settlements = new Map<Claim<RawDoc>, Settlement>();
+  const fail = (claim: Claim<RawDoc>, error: unknown) => {
+    settlements.set(claim, settlementOfError(claim.doc, error, deps.now()));
+    deps.log.warn(
+      { err: error, raw: claim.doc._id.toHexString(), inbox: claim.doc.inbox, attempt: claim.doc.attempts },
+      'a delivery could not be processed',
+    );
+  };
+
+  const deliveries: Delivery[] = [];
+  await Promise.all(
+    claimed.map(async ({ claim, queuedAt }) => {
+      try {
+        deliveries.push(await readDelivery(deps, claim, queuedAt));
+      } catch (error) {
+        fail(claim, error);
+      }
+    }),
+  );
+  deliveries.sort(
+    (a, b) => claimed.findIndex((c) => c.claim === a.claim) - claimed.findIndex((c) => c.claim === b.claim),
+  );
+
+  const outcomes = new Map<Delivery, RawOutcome[]>();
+  const drafts: Draft[] = [];
+  for (const delivery of deliveries) {
+    try {
+      const applied = await applyEvents(deps, delivery);
+      const own = applied.outcomes;
+      for (const draft of draftMessages(delivery, deps.now)) {
+        if (applied.bound && draft.message.automation === 'bounce') draft.bound = applied.bound;
+        const reason = whyIgnored(deps, draft);
+        if (reason) own.push({ event: draft.event, type: 'message', state: 'ignored', reason });
+        else drafts.push(draft);
+      }
+      outcomes.set(delivery, own);
+    } catch (error) {
+      fail(delivery.claim, error);
+    }
+  }
+
+  for (const wave of intoWaves(drafts)) {
+    for (const [draft, outcome] of await fileWave(deps, wave)) {
+      if (outcome.ok) outcomes.get(draft.delivery)!.push(outcome.value);
+      else fail(draft.delivery.claim, outcome.error);
+    }
+  }
+
+  for (const [{ claim, inbox }, own] of outcomes)
+    if (!settlements.has(claim)) settlements.set(claim, settlementOf(own, inbox.channel.parserVersion));
+  await work.settle([...settlements].map(([claim, to]) => ({ claim, to })));
+  for (const { state } of settlements.values()) deps.metrics.processed(state);
+}
+
+type Filed = { ok: true; value: RawOutcome } | { ok: false; error: unknown };
+
+/** A wave that fails as a whole is filed one by one: the culprit fails alone, its neighbours flow. */
+async function fileWave(deps: WorkerDeps, wave: Draft[]): Promise<[Draft, Filed][]> {
+  try {
+    const filed = await fileMessages(deps, wave);
+    return wave.map((draft, i) => [draft, { ok: true, value: filed[i]! }]);
+  } catch (error) {
+    if (wave.length === 1) return [[wave[0]!, { ok: false, error }]];
+    const one = await Promise.all(wave.map((draft) => fileWave(deps, [draft])));
+    return one.flat();
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * One conversation's outbox, oldest first. Only the oldest open reply of a conversation may be claimed, and its lease
+ * keeps every other worker off the conversation: so there is one delivery at a time, in order, and a head that waits
+ * for its retry holds what stands behind it until it is sent, failed or cancelled.
+ */
+import type mongoose from 'mongoose';
+import { applyReceipt, takeEarlyReceipts } from '../../src/conversations/apply-receipt.ts';
+import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
+import { DURABLE } from '../../src/store/connect.ts';
+import type { Claim, Settlement, WorkDocument, WorkQueue } from '../../src/store/work/index.ts';
+import type { WorkerDeps } from '../deps.ts';
+import { keepLeases } from '../keep-leases.ts';
+import { tellFailure } from '../tell-failure.ts';
+import { type Sent, sendReply } from './send-reply.ts';
+import { settlementOfFailure } from './settle.ts';
+
+/** A reply whose worker has died is looked at this long after the last renewal. */
+export const OUTBOUND_LEASE_MS = 15_000;
+
+export type Reply = MessageDoc & WorkDocument;
+
+/** Sends what is due in this conversation until nothing is, or the head has to wait. */
+export async function deliverConversation(
+  deps: WorkerDeps,
+  work: WorkQueue<Reply>,
+  conversation: mongoose.Types.ObjectId,
+): Promise<void> {
+  for (;;) {
+    const open = await deps.store
+      .collection<Reply>(MESSAGES)
+      .find({ conversation, dueAt: { $exists: true } })
+      .sort({ _id: 1 })
+      .toArray();
+    const head = open.find((reply) => reply.state === 'sending') ?? open[0];
+    if (!head || head.dueAt! > deps.now()) return;
+    const [claim] = await work.claim([head._id]);
+    // Somebody else has it, or has had it in between.
+    if (!claim || claim.fence !== head.lease.fence + 1) return;
+    const rested = await keepLeases(deps, work, [claim], OUTBOUND_LEASE_MS, () =>
+      head.state === 'sending' ? giveUpAbandoned(deps, work, claim) : deliverOne(deps, work, claim),
+    );
+    if (!rested) return;
+  }
+}
+
+/** Its worker died between "sending" and an outcome: the customer may have it. It is not sent a second time. */
+async function giveUpAbandoned(
+  deps: WorkerDeps,
+  work: WorkQueue<Reply>,
+  claim: Claim<Reply>,
+): Promise<boolean> {
+  const inbox = await deps.registry.get(claim.doc.inbox);
+  const error = { code: 'timed_out', message: 'Sending was cut off by a crash.' };
+  const to: Settlement = inbox?.capabilities.idempotentSend
+    ? { state: 'queued', dueAt: deps.now(), error }
+    : { state: 'unconfirmed', error, set: { error } };
+  return conclude(deps, work, claim, to, []);
+}
+
+async function deliverOne(deps: WorkerDeps, work: WorkQueue<Reply>, claim: Claim<Reply>): Promise<boolean> {
+  const { doc } = claim;
+  const startedAt = deps.now();
+  const inbox = await deps.registry.get(doc.inbox);
+  const sending = { step: 'sending', at: startedAt, attempt: doc.attempts };
+  if (!inbox || inbox.paused) {
+    const error = {
+      code: inbox ? 'inbox_paused' : 'inbox_gone',
+      message: inbox ? 'The inbox is paused; the reply waits.' : 'The inbox does not exist any more.',
+    };
+    return conclude(
+      deps,
+      work,
+      claim,
+      inbox
+        ? {
+            state: 'queued',
+            dueAt: new Date(startedAt.getTime() + PAUSED_WAIT_MS),
+            error,
+            keepAttempts: true,
+          }
+        : { state: 'failed', error, set: { error } },
+      [],
+    );
+  }
+  try {
+    const sent = await sendReply(deps, inbox, doc, (so_far, pieces) =>
+      keepProgress(deps, claim, so_far, pieces),
+    );
+    return await conclude(
+      deps,
+      work,
+      claim,
+      acceptedBy(deps, doc, sent),
+      [sending, stepOf(deps, sent)],
+      sent,
+    );
+  } catch (error) {
+    const to = settlementOfFailure(doc, error, {
+      resend: inbox.capabilities.idempotentSend,
+      now: deps.now(),
+      random: Math.random,
+    });
+    deps.log.warn(
+      { err: error, message: doc._id.toHexString(), inbox: doc.inbox, attempt: doc.attempts, next: to.state },
+      'a reply was not sent',
+    );
+    return conclude(deps, work, claim, to, [
+      sending,
+      {
+        step: to.state,
+        at: deps.now(),
+        attempt: doc.attempts,
+        ...(to.error ? { detail: to.error.message } : {}),
+      },
+    ]);
+  }
+}
+
+/** A reply on a paused inbox is looked at again this often. */
+const PAUSED_WAIT_MS = 60_000;
+
+function acceptedBy({ metrics, now }: WorkerDeps, doc: Reply, { externalIds, results }: Sent): Settlement {
+  const status = results.at(-1)!.status;
+  const rejected = results.flatMap((result) => result.rejected ?? []);
+  metrics.accepted((now().getTime() - doc.createdAt.getTime()) / 1000);
+  return {
+    state: status,
+    set: {
+      externalId: externalIds[0],
+      externalIds,
+      piecesSent: externalIds.length,
+      ...(rejected.length > 0
+        ? {
+            error: {
+              code: 'recipient_refused',
+              message: rejected.map(({ recipient, reason }) => `${recipient.value}: ${reason}`).join('; '),
+            },
+          }
+        : {}),
+    },
+  };
+}
+
+function stepOf({ now }: WorkerDeps, { results }: Sent) {
+  const { status, detail } = results.at(-1)!;
+  return { step: status, at: now(), ...(detail ? { detail } : {}) };
+}
+
+/** Makes accepted pieces durable, if the claim still holds. */
+async function keepProgress(
+  { store }: WorkerDeps,
+  { doc, owner, fence }: Claim<Reply>,
+  { externalIds }: Sent,
+  piecesSent: number,
+): Promise<boolean> {
+  const kept = await store
+    .collection<Reply>(MESSAGES)
+    .updateOne(
+      { _id: doc._id, 'lease.owner': owner, 'lease.fence': fence },
+      { $set: { piecesSent, externalIds } },
+      DURABLE,
+    );
+  return kept.matchedCount === 1;
+}
+
+/**
+ * Writes the outcome, adds the steps to the trace, applies receipts that came early, tells the agent of a failure.
+ * Answers whether the reply has come to rest, so that the next one may go.
+ */
+async function conclude(
+  deps: WorkerDeps,
+  work: WorkQueue<Reply>,
+  claim: Claim<Reply>,
+  to: Settlement,
+  steps: NonNullable<MessageDoc['trace']>,
+  sent?: Sent,
+): Promise<boolean> {
+  const { doc } = claim;
+  const trace = [...doc.trace, ...steps];
+  const [held] = await work.settle([{ claim, to: { ...to, set: { ...to.set, trace } } }]);
+  if (!held) {
+    // Somebody thought us dead and gave the reply up as unconfirmed: what the provider said settles that.
+    if (sent) await confirmLate(deps, claim, sent);
+    return false;
+  }
+  deps.metrics.outcome(to.state);
+  const externalIds = sent?.externalIds ?? doc.externalIds ?? [];
+  for (const receipt of await takeEarlyReceipts(deps.store, doc._id, externalIds)) {
+    const about = { ...receipt.about, externalIds: [...(receipt.about.externalIds ?? []), ...externalIds] };
+    const applied = await applyReceipt(deps, doc.inbox, { ...receipt, about }, deps.now(), false);
+    if (applied.effect === 'changed' && receipt.status === 'failed') await tellFailure(deps, applied.message);
+  }
+  if (to.state === 'failed' || to.state === 'unconfirmed')
+    await tellFailure(deps, { ...doc, state: to.state, error: to.error });
+  return to.dueAt === undefined;
+}
+
+async function confirmLate(
+  { store, log, now }: WorkerDeps,
+  { doc }: Claim<Reply>,
+  sent: Sent,
+): Promise<void> {
+  const { status } = sent.results.at(-1)!;
+  log.warn({ message: doc._id.toHexString() }, 'a reply was accepted after its lease had run out');
+  await store.collection<Reply>(MESSAGES).updateOne(
+    { _id: doc._id, state: 'unconfirmed' },
+    {
+      $set: { state: status, externalId: sent.externalIds[0], externalIds: sent.externalIds },
+      $unset: { error: '' },
+      $push: { trace: { step: status, at: now() } },
+    },
+    DURABLE,
+  );
+}

@@ -1,0 +1,106 @@
+import { hasOptedOut } from '../../src/contacts/consent.ts';
+import {
+  ChannelError,
+  type ConversationId,
+  fit,
+  type InboxId,
+  type MessageId,
+  type OutboundMessage,
+  type SendResult,
+} from '../../src/contract/index.ts';
+import { CONVERSATIONS, type ConversationDoc, type MessageDoc } from '../../src/conversations/model.ts';
+import { mintToken } from '../../src/conversations/tokens.ts';
+import type { OpenInbox } from '../../src/inboxes/index.ts';
+import type { WorkerDeps } from '../deps.ts';
+
+/** No provider takes longer to accept one message; what takes longer is `unknown`. */
+export const SEND_TIMEOUT_MS = 60_000;
+
+/** All that was accepted, piece by piece. */
+export interface Sent {
+  externalIds: string[];
+  results: SendResult[];
+}
+
+/**
+ * Hands one reply to its channel, in as many pieces as it needs, going on after those that were accepted before.
+ * `progress` makes each accepted piece durable before the next one leaves; it answers false when the claim is lost.
+ * Throws ChannelError.
+ */
+export async function sendReply(
+  deps: WorkerDeps,
+  inbox: OpenInbox,
+  reply: MessageDoc,
+  progress: (sent: Sent, pieces: number) => Promise<boolean>,
+): Promise<Sent> {
+  const { channel } = inbox;
+  if (!channel.send) throw new ChannelError('bad_configuration', 'permanent', 'This inbox cannot send.');
+  const conversation = await deps.store
+    .collection<ConversationDoc>(CONVERSATIONS)
+    .findOne({ _id: reply.conversation! });
+  if (!conversation) throw new ChannelError('bad_configuration', 'permanent', 'The conversation is gone.');
+  const [first] = reply.to ?? [];
+  if (!first) throw new ChannelError('recipient_invalid', 'permanent', 'The reply has no recipient.');
+  if (await hasOptedOut(deps.store, first, inbox.id))
+    throw new ChannelError('recipient_opted_out', 'permanent', 'The customer has opted out on this inbox.');
+  const fitted = fit(
+    { text: reply.text, attachments: reply.attachments.map(({ type, size = 0 }) => ({ type, size })) },
+    inbox.capabilities,
+    conversation.lastInboundAt,
+    deps.now(),
+  );
+  if (!fitted.ok)
+    throw new ChannelError(
+      fitted.code === 'window_closed' ? 'window_closed' : 'content_rejected',
+      'permanent',
+      fitted.message,
+    );
+
+  const sent: Sent = { externalIds: [...(reply.externalIds ?? [])], results: [] };
+  for (let index = reply.piecesSent ?? 0; index < fitted.pieces.length; index++) {
+    const piece = { index, count: fitted.pieces.length };
+    const result = await channel.send(
+      outbound(deps, reply, fitted.pieces[index]!, piece),
+      AbortSignal.timeout(SEND_TIMEOUT_MS),
+    );
+    sent.externalIds.push(result.externalId);
+    sent.results.push(result);
+    const last = index === fitted.pieces.length - 1;
+    if (!last && !(await progress(sent, index + 1)))
+      throw new ChannelError('aborted', 'unknown', 'Another worker has taken this reply over.');
+  }
+  return sent;
+}
+
+function outbound(
+  { sealer, blobs }: WorkerDeps,
+  reply: MessageDoc,
+  text: string,
+  piece: OutboundMessage['piece'],
+): OutboundMessage {
+  const id = reply._id.toHexString();
+  const conversation = reply.conversation!.toHexString();
+  return {
+    id: id as MessageId,
+    inbox: reply.inbox as InboxId,
+    conversation: conversation as ConversationId,
+    to: reply.to ?? [],
+    cc: reply.cc ?? [],
+    ...(reply.subject === undefined ? {} : { subject: reply.subject }),
+    text,
+    ...(reply.html === undefined ? {} : { html: reply.html }),
+    attachments:
+      piece.index > 0
+        ? []
+        : reply.attachments.flatMap(({ blob, size = 0, ...rest }) =>
+            blob ? [{ ...rest, size, open: async () => blobs.open(blob) }] : [],
+          ),
+    ...(reply.inReplyTo ? { inReplyTo: reply.inReplyTo } : {}),
+    references: reply.references ?? [],
+    token: mintToken(sealer, 'm', id),
+    replyToken: mintToken(sealer, 'c', conversation),
+    automatic: reply.automatic ?? false,
+    piece,
+    createdAt: reply.createdAt,
+  };
+}
