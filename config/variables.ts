@@ -168,6 +168,22 @@ export const PROVIDER_VARIABLES: readonly Variable[] = [
     schema: z.string().regex(/^\S+$/),
   },
   {
+    name: 'TWILIO_API_SECRET',
+    about: 'The same under the name that the Twilio CLI gives it; it comes first where both are set.',
+    wanted: 'the secret as Twilio showed it once, without blanks',
+    example: '(32 letters and digits)',
+    secret: true,
+    schema: z.string().regex(/^\S+$/),
+  },
+  {
+    name: 'TWILIO_PHONE_NUMBER',
+    about: 'The number of SMS inboxes that name neither a number nor a Messaging Service.',
+    wanted: 'a number in E.164, or a short code',
+    example: '+15551234567',
+    secret: false,
+    schema: z.string().regex(/^(\+[1-9]\d{4,14}|\d{3,8})$/),
+  },
+  {
     name: 'TWILIO_MESSAGING_SERVICE_SID',
     about: 'Messaging Service that sends for SMS inboxes without a number of their own.',
     wanted: 'a Messaging Service SID, which begins with MG',

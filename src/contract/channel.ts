@@ -36,10 +36,13 @@ export interface ChannelType<C = unknown> {
 export type ProviderDefaults = Readonly<Record<string, string | undefined>>;
 
 /** Sends one sample and says in a line what was sent. `hookUrl` is the address to reach, `publicUrl` the one to sign. */
-export type Trigger<C> = (
-  config: C,
-  target: { hookUrl: string; publicHookUrl: string; host: string; now: Date; text?: string },
-) => Promise<string>;
+export type Trigger<C> = {
+  // Taken from a method, so that a list of types with different configs is a ChannelType[].
+  send(
+    config: C,
+    target: { hookUrl: string; publicHookUrl: string; host: string; now: Date; text?: string },
+  ): Promise<string>;
+}['send'];
 
 /** All that a channel may touch. */
 export interface ChannelDeps {
