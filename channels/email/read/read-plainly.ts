@@ -24,21 +24,25 @@ export interface PlainReading {
  */
 export async function readPlainly(body: Body): Promise<PlainReading> {
   const hash = createHash('sha256');
-  const pieces: Buffer[] = [];
-  let kept = 0;
+  let beginning = Buffer.alloc(0);
+  let end: number | undefined;
+  let sought = true;
   for await (const chunk of chunksOf(body)) {
-    hash.update(chunk);
-    if (kept >= HEADER_BYTES + PLAIN_READING_BYTES_MAX) continue;
-    pieces.push(Buffer.from(chunk));
-    kept += chunk.length;
+    if (!sought) hash.update(chunk);
+    if (beginning.length < (end ?? 0) + HEADER_BYTES) beginning = Buffer.concat([beginning, chunk]);
+    if (!sought) continue;
+    end = headerEnd(beginning.subarray(0, HEADER_BYTES));
+    sought = end === undefined && beginning.length < HEADER_BYTES;
+    if (!sought) hash.update(beginning.subarray(end ?? 0));
   }
-  const beginning = Buffer.concat(pieces);
-  const end = headerEnd(beginning.subarray(0, HEADER_BYTES));
-  const header = new mailsplit.Headers(beginning.subarray(0, end)).getList().slice(0, LINES_MAX);
+  if (sought) hash.update(beginning);
+  const top = beginning.subarray(0, Math.min(end ?? beginning.length, HEADER_BYTES));
+  const fields = new mailsplit.Headers(top).getList().filter(({ key }) => /^[!-9;-~]+$/.test(key));
   // Without a single field these bytes have no header, only words.
-  const from = header.some(({ key }) => /^[!-9;-~]+$/.test(key)) ? end : 0;
+  const from = fields.length ? (end ?? beginning.length) : 0;
+  if (from === 0) hash.update(top);
   return {
-    header: from === 0 ? [] : header,
+    header: fields.slice(0, LINES_MAX),
     text: tidy(guess(beginning.subarray(from, from + PLAIN_READING_BYTES_MAX))).trim(),
     bodyHash: hash.digest('hex'),
   };
@@ -63,10 +67,10 @@ async function* chunksOf(body: Body): AsyncGenerator<Buffer> {
   }
 }
 
-/** Behind the first empty line; without one, all that was looked at is header. */
-function headerEnd(bytes: Buffer): number {
+/** Behind the first empty line. */
+function headerEnd(bytes: Buffer): number | undefined {
   const ends = ['\r\n\r\n', '\n\n']
     .map((mark) => [bytes.indexOf(mark), mark.length] as const)
     .filter(([at]) => at >= 0);
-  return ends.length ? Math.min(...ends.map(([at, length]) => at + length)) : bytes.length;
+  return ends.length ? Math.min(...ends.map(([at, length]) => at + length)) : undefined;
 }
