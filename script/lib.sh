@@ -4,6 +4,8 @@
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
 CACHE=${EARSHOT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/earshot}
 MIN_NODE_MAJOR=24
+# Colours are for people: biome and jest would write them into a log file too.
+if [ ! -t 2 ]; then export NO_COLOR=1; fi
 
 say() { printf '• %s\n' "$*" >&2; }
 fail() {
@@ -101,9 +103,13 @@ apt_install() {
     made_policy=yes
   fi
   status=0
-  as_root apt-get update -qq -o DPkg::Lock::Timeout=120 >&2 </dev/null || status=$?
+  log=$(mktemp)
+  # A failed update may still leave lists that know the packages, so the installation decides.
+  as_root apt-get update -qq -o DPkg::Lock::Timeout=120 </dev/null >"$log" 2>&1 || true
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    -o DPkg::Lock::Timeout=120 "$@" >&2 </dev/null || status=$?
+    -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@" </dev/null >>"$log" 2>&1 || status=$?
+  [ "$status" -eq 0 ] || cat "$log" >&2
+  rm -f "$log"
   [ "$made_policy" = no ] || as_root rm -f "$policy"
   return "$status"
 }
