@@ -35,6 +35,8 @@ export interface Arrival {
   key: { signedPart: string | Buffer } | { bodyWith: string };
   /** When the provider took it in, where that is known (INTERNALDATE); default now. */
   receivedAt?: Date;
+  /** From `reconcile`: the dedupe key of the message in it, so that what has come already is not recorded again. */
+  dedupeKey?: string;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { DURABLE, type Store } from './connect.ts';
+import { FAST, type Store } from './connect.ts';
 import { isDuplicateKey, translateOutage } from './translate-outage.ts';
 
 export const COUNTERS = 'counters';
@@ -11,7 +11,8 @@ interface CounterDoc {
 
 /**
  * Takes `count` numbers in a row, beginning with 1, in one round trip; answers the first of them. No number is
- * given twice; one whose taker crashed is never given again, so there may be gaps. Rejects with StoreUnavailable.
+ * given twice; one whose taker crashed is never given again, so there may be gaps. FAST: what is numbered is written
+ * durably afterwards, and that covers this. Rejects with StoreUnavailable.
  */
 export async function nextNumbers(store: Store, name: string, count: number): Promise<number> {
   if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`cannot take ${count} numbers`);
@@ -21,7 +22,7 @@ export async function nextNumbers(store: Store, name: string, count: number): Pr
       .findOneAndUpdate(
         { _id: name },
         { $inc: { value: count } },
-        { upsert: true, returnDocument: 'after', ...DURABLE },
+        { upsert: true, returnDocument: 'after', ...FAST },
       );
   try {
     const doc = await take().catch((error) => {

@@ -2,6 +2,7 @@ import mongoose from 'mongoose';
 import { RAW_INBOUND, type RawDoc } from '../../src/intake/model.ts';
 import { createBatcher } from '../../src/lib/batch.ts';
 import { type Claim, createWorkQueue, type WorkQueue } from '../../src/store/work/index.ts';
+import { startAuthenticator } from '../authenticate.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { keepLeases } from '../keep-leases.ts';
 import { type Claimed, processDeliveries } from './process.ts';
@@ -29,13 +30,14 @@ export function inboundWork({ store, now }: Pick<WorkerDeps, 'store' | 'now'>): 
 /** Turns recorded deliveries into messages and tickets, for as long as it is open. */
 export function startInbound(deps: WorkerDeps): { close(): Promise<void> } {
   const work = inboundWork(deps);
+  const authenticator = startAuthenticator(deps);
   const process = (claimed: Claimed[]) =>
     keepLeases(
       deps,
       work,
       claimed.map(({ claim }) => claim),
       INBOUND_LEASE_MS,
-      () => processDeliveries(deps, work, claimed),
+      () => processDeliveries(deps, work, claimed, authenticator),
     );
   const alone = createBatcher<Claimed, void>(
     async (items) => {
@@ -70,7 +72,7 @@ export function startInbound(deps: WorkerDeps): { close(): Promise<void> } {
     { maxItems: BATCH_ITEMS, maxInFlight: BATCHES_IN_FLIGHT },
   );
 
-  return deps.queues.consume('inbound', CONCURRENCY, async (id, queuedAt) => {
+  const consumer = deps.queues.consume('inbound', CONCURRENCY, async (id, queuedAt) => {
     try {
       const { done } = await handle({ id, queuedAt });
       await done;
@@ -79,6 +81,12 @@ export function startInbound(deps: WorkerDeps): { close(): Promise<void> } {
       deps.log.warn({ err, raw: id }, 'a delivery was left to its next attempt');
     }
   });
+  return {
+    async close() {
+      await consumer.close();
+      await authenticator.close();
+    },
+  };
 }
 
 /** A delivery that has taken its worker down this often is not tried again by itself. */

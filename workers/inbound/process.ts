@@ -1,5 +1,6 @@
 import type { RawDoc, RawOutcome } from '../../src/intake/model.ts';
 import type { Claim, Settlement, WorkQueue } from '../../src/store/work/index.ts';
+import type { Authenticator } from '../authenticate.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { applyEvents } from './apply-events.ts';
 import type { Delivery, Draft } from './draft.ts';
@@ -19,6 +20,7 @@ export async function processDeliveries(
   deps: WorkerDeps,
   work: WorkQueue<RawDoc>,
   claimed: Claimed[],
+  authenticator: Pick<Authenticator, 'check'>,
 ): Promise<void> {
   const settlements = new Map<Claim<RawDoc>, Settlement>();
   const fail = (claim: Claim<RawDoc>, error: unknown) => {
@@ -72,6 +74,8 @@ export async function processDeliveries(
     if (!settlements.has(claim)) settlements.set(claim, settlementOf(own, inbox.channel.parserVersion));
   await work.settle([...settlements].map(([claim, to]) => ({ claim, to })));
   for (const { state } of settlements.values()) deps.metrics.processed(state);
+  for (const draft of drafts)
+    if (settlements.get(draft.delivery.claim)?.state === 'done') authenticator.check(draft);
 }
 
 type Filed = { ok: true; value: RawOutcome } | { ok: false; error: unknown };
