@@ -26,6 +26,10 @@ export const INDEXES = [
   {
     collection: AGENTS,
     keys: { 'tokens.hash': 1 as const },
-    options: { unique: true, sparse: true, name: 'agent_token' },
+    options: {
+      unique: true,
+      name: 'agent_token',
+      partialFilterExpression: { 'tokens.hash': { $exists: true } },
+    },
   },
 ];
