@@ -21,11 +21,13 @@ export function startSources(deps: WorkerDeps): { close(): Promise<void> } {
   const owner = randomUUID();
   const running = new Map<OpenInbox, { stop: AbortController; done: Promise<unknown> }>();
 
-  const follow = () => {
+  /** Resolves once what has to end has ended, so that the registry may close its channel. */
+  const follow = async () => {
     const wanted = new Set(
       deps.registry.all().filter((inbox) => !inbox.paused && inbox.channel.sources?.length),
     );
-    for (const [inbox, { stop }] of running) if (!wanted.has(inbox)) stop.abort();
+    const ending = [...running].filter(([inbox]) => !wanted.has(inbox)).map(([, source]) => source);
+    for (const { stop } of ending) stop.abort();
     for (const inbox of wanted) {
       if (running.has(inbox)) continue;
       const stop = new AbortController();
@@ -38,9 +40,10 @@ export function startSources(deps: WorkerDeps): { close(): Promise<void> } {
       ).finally(() => running.delete(inbox));
       running.set(inbox, { stop, done });
     }
+    await Promise.allSettled(ending.map(({ done }) => done));
   };
   const unsubscribe = deps.registry.onChange(follow);
-  follow();
+  void follow();
 
   return {
     async close() {

@@ -41,12 +41,14 @@ export interface Queues {
   close(): Promise<void>;
 }
 
-export function openQueues(redisUrl: string, log: Log): Queues {
+/** `namespace`: the database's name, so that desks which share a Redis never take each other's wake-ups. */
+export function openQueues(redisUrl: string, namespace: string, log: Log): Queues {
+  const prefix = `earshot-${namespace}`;
   const producer = connectProducer(redisUrl, log);
   const consumers: Redis[] = [];
   const queues = new Map(
     QUEUE_NAMES.map((name) => {
-      const queue = new Queue<WakeUp>(name, { connection: producer, skipVersionCheck: true });
+      const queue = new Queue<WakeUp>(name, { connection: producer, prefix, skipVersionCheck: true });
       queue.on('error', () => {}); // the connection's own listener has said it
       return [name, queue];
     }),
@@ -103,6 +105,7 @@ export function openQueues(redisUrl: string, log: Log): Queues {
         },
         {
           connection,
+          prefix,
           concurrency,
           lockDuration: LOCK_MS,
           stalledInterval: STALL_CHECK_MS,

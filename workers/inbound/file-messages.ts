@@ -93,7 +93,14 @@ async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, 
   ]);
 
   const plans = fresh.map(({ draft, thread }) =>
-    planMessage(draft, thread, contacts.get(addressKey(draft.message.sender))?.contact, tickets, now),
+    planMessage(
+      draft,
+      thread,
+      contacts.get(addressKey(draft.message.sender))?.contact,
+      tickets,
+      deps.registry.isOwn,
+      now,
+    ),
   );
   const settled = await settleThreads(deps, plans);
   await keepParts(

@@ -1,5 +1,6 @@
 import mongoose from 'mongoose';
 import { addressKey } from '../../src/contacts/match-contacts.ts';
+import type { Address } from '../../src/contract/index.ts';
 import type { ThreadAnswer } from '../../src/conversations/find-conversations.ts';
 import type { ConversationDoc } from '../../src/conversations/model.ts';
 import type { ConversationTouch } from '../../src/conversations/open-conversations.ts';
@@ -33,6 +34,7 @@ export function planMessage(
   thread: ThreadAnswer,
   contact: mongoose.Types.ObjectId | undefined,
   tickets: KnownTickets,
+  isOwn: (address: Address) => boolean,
   now: Date,
 ): Plan {
   if (draft.bound) return joinConversation(draft, boundConversation(draft), [], undefined, tickets, now);
@@ -47,7 +49,7 @@ export function planMessage(
     thread.candidates.map(asKnown),
     thread.byKey && asKnown(thread.byKey),
   );
-  const participants = participantsOf(draft);
+  const participants = participantsOf(draft, isOwn);
 
   if (place.conversation) {
     const conversation = known.find((doc) => doc._id.toHexString() === place.conversation)!;
@@ -118,12 +120,10 @@ function joinConversation(
 }
 
 /** Who has a place in the thread: the author, and everyone whom the author has written to or wants answered. */
-function participantsOf({ message, delivery }: Draft): string[] {
+function participantsOf({ message, delivery }: Draft, isOwn: (address: Address) => boolean): string[] {
   if (delivery.inbox.capabilities.threading === 'sender') return [addressKey(message.sender)];
-  const own = new Set(delivery.inbox.ownAddresses.map(addressKey));
-  return [
-    ...new Set([message.sender, ...(message.replyTo ?? []), ...message.recipients].map(addressKey)),
-  ].filter((key) => !own.has(key));
+  const named = [message.sender, ...(message.replyTo ?? []), ...message.recipients];
+  return [...new Set(named.filter((address) => !isOwn(address)).map(addressKey))];
 }
 
 function newTicket(
