@@ -2,7 +2,7 @@
  * Card numbers (ISO/IEC 7812): the length and the first digits of a known scheme, a right check digit, and no digit
  * directly before or behind. Check digit and run alone would take every tenth order id of 13 to 19 digits; the
  * schemes' prefixes spare ids that begin with a year or a time stamp (1…, 20…), IMEIs (15 digits, 35…, 86…), ICCIDs
- * (89…) and phones (62 and 13 digits), so that about one id in fifty is lost. Where a number could be both, it is
+ * (89…) and phones (62 and 13 digits), so that about one id in thirty is lost. Where a number could be both, it is
  * taken for a card: a hidden id costs a question, a stored card number a breach.
  */
 import type { Span } from './mask-view.ts';

@@ -11,7 +11,7 @@ const PASSWORD =
 const CODE =
   'otps?|[mt]?-?pins?|cvv2?|cvc2?|cvn|tac|one[- ]?time (?:pass ?word|pass ?code|code|pin)|(?:security|verification|auth(?:entication|orization)?|login|log-in|sign-?in|confirmation|access|2fa|secret) codes?|kode (?:verifikasi|otp|rahasia|keamanan|masuk|akses|sandi)|kod (?:pengesahan|keselamatan|otp|rahsia)|mã (?:xác (?:nhận|minh|thực)|otp|pin)|รหัส(?:ยืนยัน| ?otp)|認証コード|確認コード|暗証番号|验证码|驗證碼|校验码|校驗碼|动态码|動態碼|认证码|安全码|安全碼|رمز (?:التحقق|التأكيد)';
 /** ASCII words stand alone: no "pin" in "shopping" or in "pin_id". */
-const KEYWORD = new RegExp(`(?<![a-z0-9_])(?:${PASSWORD}|${CODE})(?![a-z_])`, 'gi');
+const KEYWORD = new RegExp(`(?<![a-z_])(?:${PASSWORD}|${CODE})(?![a-z_])`, 'gi');
 const ANY_PASSWORD = new RegExp(PASSWORD, 'i');
 
 /** Characters between the word and its digits. */
@@ -40,7 +40,7 @@ const MORE = new RegExp(
 );
 /** "482913 is your Grab verification code", "482913 adalah kode OTP Anda", "482913是您的验证码". */
 const BEFORE = new RegExp(
-  `(?<![\\d.,:/+#$€£¥•-])(?<!•• )(${DIGITS})["'”’)\\]]?\\s{0,3}(?:(?:is|are|was|as|adalah|ialah|merupakan)\\s[^\\d•.!?;\\n]{0,30}?|(?:是|为|為|作为)[^\\d•。！？\\n]{0,12}?|[（(\\[]\\s?)(?<![a-z0-9_])(?:${PASSWORD}|${CODE})(?![a-z0-9_])`,
+  `(?<![\\d.,:/+#$€£¥•-])(?<!•• )(${DIGITS})["'”’)\\]]?\\s{0,3}(?:(?:is|are|was|as|adalah|ialah|merupakan)\\s[^\\d•.!?;\\n]{0,30}?|(?:是|为|為|作为)[^\\d•。！？\\n]{0,12}?|[（(\\[]\\s?)(?<![a-z_])(?:${PASSWORD}|${CODE})(?![a-z_])`,
   'gi',
 );
 
