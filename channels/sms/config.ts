@@ -4,7 +4,7 @@ import type { ProviderDefaults } from '../../src/contract/index.ts';
 export const TWILIO_API_URL = 'https://api.twilio.com';
 
 /** E.164, a short code, or an alphanumeric sender id (11 characters, at least one letter). */
-const FROM_PATTERN = /^(\+[1-9]\d{4,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11})$/;
+const FROM_PATTERN = /^(\+[1-9]\d{4,14}|[1-9]\d{2,7}|(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11})$/;
 
 export const smsConfigSchema = z
   .object({
