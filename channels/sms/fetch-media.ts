@@ -38,7 +38,7 @@ export async function fetchMedia(
       : {}),
   });
   if (answer.status === 200) return answer.body;
-  answer.body.on('error', () => {}).destroy();
+  answer.body.destroy();
   throw failure(answer.status);
 }
 

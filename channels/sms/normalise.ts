@@ -21,7 +21,7 @@ export const PARSER_VERSION = 1;
 
 /** Twilio sends ten at most; a lying NumMedia must not make us count for ever. */
 const MEDIA_MAX = 50;
-const SID_MAX_CHARS = 256;
+const SID_MAX_CHARS = 200;
 const ADDRESS_MAX_CHARS = 512;
 const REASON_MAX_CHARS = 2000;
 const CODE_MAX_CHARS = 64;
@@ -71,7 +71,8 @@ function messageOf(sid: string, params: Params): InboundEvent[] {
   const attachments = attachmentsOf(params);
   const consent = consentOf(text, params.get('OptOutType'));
   const events: InboundEvent[] = [];
-  if (consent) events.push({ type: 'consent', sender, consent, dedupeKey: sid, text });
+  // Its own key: where the message is kept too, neither must count as a repetition of the other.
+  if (consent) events.push({ type: 'consent', sender, consent, dedupeKey: `${sid}:consent`, text });
   if (consent && attachments.length === 0 && !isAlsoAnAnswer(text)) return events;
   events.push({
     type: 'message',

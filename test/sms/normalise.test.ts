@@ -123,7 +123,13 @@ describe('consent', () => {
   ];
   test.each(words)('%j opens no ticket: it is %s', async (body, consent) => {
     expect(await readSms({ body })).toEqual([
-      { type: 'consent', sender: { kind: 'phone', value: sms.from }, consent, dedupeKey: sid, text: body },
+      {
+        type: 'consent',
+        sender: { kind: 'phone', value: sms.from },
+        consent,
+        dedupeKey: `${sid}:consent`,
+        text: body,
+      },
     ]);
   });
 
