@@ -22,6 +22,7 @@ export function mediaWork({ store, now }: Pick<WorkerDeps, 'store' | 'now'>): Wo
     leaseMs: LEASE_MS,
     now,
     durableClaims: false,
+    epoch: store.epoch,
   });
 }
 

@@ -34,6 +34,7 @@ async function alive({ store }: WorkerDeps, users: string[]): Promise<Set<string
   const owners = new Map(users.map((user) => [user, ownerOf(user)]));
   const exist = async (collection: string) => {
     const ids = [...owners.values()].flatMap((owner) => (owner?.collection === collection ? owner.id : []));
+    if (ids.length === 0) return [];
     const docs = await store.db
       .collection(collection)
       .find({ _id: { $in: ids } }, { projection: { _id: 1 } })

@@ -57,12 +57,17 @@ export interface StoreLog {
  */
 export async function openStore(
   uri: string,
-  { log, waitMs = START_WAIT_MS, signal }: { log: StoreLog; waitMs?: number; signal?: AbortSignal },
+  {
+    log,
+    waitMs = START_WAIT_MS,
+    signal,
+    monitorCommands = false,
+  }: { log: StoreLog; waitMs?: number; signal?: AbortSignal; monitorCommands?: boolean },
 ): Promise<Store> {
   const deadline = performance.now() + waitMs;
   for (let pause = RETRY_FIRST_MS, attempt = 1; ; pause = Math.min(pause * 2, RETRY_MAX_MS), attempt++) {
     try {
-      const store = await storeOf(await connect(uri, log));
+      const store = await storeOf(await connect(uri, log, monitorCommands));
       if (attempt > 1) log.info({ attempt }, 'MongoDB answers');
       return store;
     } catch (error) {
@@ -77,17 +82,21 @@ export async function openStore(
   }
 }
 
-async function connect(uri: string, log: StoreLog): Promise<mongoose.Connection> {
-  const connection = await dial(uri, true);
+async function connect(uri: string, log: StoreLog, monitorCommands: boolean): Promise<mongoose.Connection> {
+  const connection = await dial(uri, true, monitorCommands);
   const hello = await connection.db!.admin().command({ hello: 1 });
   if (hello.setName || hello.msg === 'isdbgrid') return connection;
   // A lone mongod refuses retryable writes; every caller copes with a write that failed, so it may serve.
   log.warn({}, 'MongoDB is no replica set: one of a single member survives a cut connection better');
   await connection.close(true);
-  return dial(uri, false);
+  return dial(uri, false, monitorCommands);
 }
 
-async function dial(uri: string, retryWrites: boolean): Promise<mongoose.Connection> {
+async function dial(
+  uri: string,
+  retryWrites: boolean,
+  monitorCommands: boolean,
+): Promise<mongoose.Connection> {
   const connection = mongoose.createConnection(uri, {
     autoIndex: false,
     autoCreate: false,
@@ -99,6 +108,7 @@ async function dial(uri: string, retryWrites: boolean): Promise<mongoose.Connect
     socketTimeoutMS: SOCKET_MS,
     maxPoolSize: POOL_MAX,
     retryWrites,
+    monitorCommands,
     retryReads: true,
     writeConcern: { w: 'majority' },
     appName: 'earshot',

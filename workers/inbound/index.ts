@@ -24,6 +24,7 @@ export function inboundWork({ store, now }: Pick<WorkerDeps, 'store' | 'now'>): 
     now,
     // Everything on this path may be done twice without harm.
     durableClaims: false,
+    epoch: store.epoch,
   });
 }
 

@@ -37,6 +37,8 @@ export interface Claim<Doc> {
   doc: Doc;
   owner: string;
   fence: number;
+  /** The run of the primary in which it was claimed: see WorkQueueOptions.epoch. */
+  epoch: string;
 }
 
 /** What becomes of a claimed item. Without `dueAt` it comes to rest. */

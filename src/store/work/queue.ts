@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type mongoose from 'mongoose';
 import { DURABLE, FAST } from '../connect.ts';
-import type { Claim, Settlement, WorkFields } from './fields.ts';
+import { AT_ONCE, type Claim, type Settlement, type WorkFields } from './fields.ts';
 
 type Collection<Doc extends mongoose.mongo.Document> = mongoose.mongo.Collection<Doc>;
 type ObjectId = mongoose.Types.ObjectId;
@@ -20,6 +20,11 @@ export interface WorkQueueOptions {
    * a failing primary forgets only makes idempotent work be done again.
    */
   durableClaims: boolean;
+  /**
+   * `Store.epoch`, where work is done by FAST writes that its settlement is to cover: a primary that has crashed since
+   * the claim may have forgotten them, so the work is then done again. Absent where nothing rests on FAST writes.
+   */
+  epoch?(): string;
 }
 
 export interface WorkQueue<Doc extends WorkDocument> {
@@ -27,7 +32,7 @@ export interface WorkQueue<Doc extends WorkDocument> {
   claim(ids: ObjectId[]): Promise<Claim<Doc>[]>;
   /**
    * Writes what became of claimed items, durably, in one round trip; acknowledged, it covers every earlier write
-   * of the same work (see FAST). Answers, in order, whether the claim still held: a false one has changed nothing.
+   * of the same work (see FAST). Answers, in order, whether it counts: a false one was lost, and is or will be due again.
    */
   settle(settlements: { claim: Claim<Doc>; to: Settlement }[]): Promise<boolean[]>;
   /** Prolongs a claim; false: it was lost, stop working. */
@@ -45,7 +50,7 @@ export const workIndex = (collection: string) => ({
 
 export function createWorkQueue<Doc extends WorkDocument>(
   collection: Collection<Doc>,
-  { running, leaseMs, now, durableClaims }: WorkQueueOptions,
+  { running, leaseMs, now, durableClaims, epoch = () => '' }: WorkQueueOptions,
 ): WorkQueue<Doc> {
   // The driver's filter types cannot see through a generic document; the shapes are those of WorkFields.
   const items = collection as unknown as Collection<WorkDocument>;
@@ -56,10 +61,19 @@ export function createWorkQueue<Doc extends WorkDocument>(
     'lease.fence': fence,
   });
 
+  /** The primary crashed while we settled: what the settlement was to cover may be gone, so the items are due again. */
+  const takeBack = (settlements: { claim: Claim<Doc> }[]) =>
+    items.updateMany(
+      { $or: settlements.map(({ claim }) => ({ _id: claim.doc._id, 'lease.fence': claim.fence })) },
+      { $set: { state: running, dueAt: AT_ONCE, 'lease.owner': null } },
+      DURABLE,
+    );
+
   return {
     async claim(ids) {
       if (ids.length === 0) return [];
       const owner = randomBytes(9).toString('base64url');
+      const claimedIn = epoch();
       const taken = await items.updateMany(
         { _id: { $in: ids }, dueAt: { $lte: now() } },
         {
@@ -73,19 +87,31 @@ export function createWorkQueue<Doc extends WorkDocument>(
         .find({ _id: { $in: ids }, 'lease.owner': owner })
         .sort({ _id: 1 })
         .toArray();
-      return docs.map((doc) => ({ doc: doc as unknown as Doc, owner, fence: doc.lease.fence }));
+      return docs.map((doc) => ({
+        doc: doc as unknown as Doc,
+        owner,
+        fence: doc.lease.fence,
+        epoch: claimedIn,
+      }));
     },
 
     async settle(settlements) {
-      if (settlements.length === 0) return [];
+      const before = epoch();
+      const sound = settlements.filter(({ claim }) => claim.epoch === before);
+      if (sound.length === 0) return settlements.map(() => false);
       const result = await items.bulkWrite(
-        settlements.map(({ claim, to }) => ({
+        sound.map(({ claim, to }) => ({
           updateOne: { filter: held(claim), update: settlementUpdate(to, now()) },
         })),
         { ordered: false, ...DURABLE },
       );
-      if (result.matchedCount === settlements.length) return settlements.map(() => true);
-      return findSettled(items, settlements);
+      const settled =
+        result.matchedCount === sound.length ? sound.map(() => true) : await findSettled(items, sound);
+      if (epoch() !== before) {
+        await takeBack(sound.filter((_, i) => settled[i]));
+        return settlements.map(() => false);
+      }
+      return settlements.map((settlement) => settled[sound.indexOf(settlement)] ?? false);
     },
 
     async renew(claim) {
