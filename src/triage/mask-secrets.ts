@@ -21,16 +21,23 @@ const FAR = 120;
 /** What "is" speaks of stands this close before it ("order number is"). */
 const SUBJECT = 20;
 
+/** Stands for a card number that is already hidden; no pattern crosses it. For private use (Unicode 23.5). */
+const COVER = '\ue000';
+
 /** Digits as a person groups them, not a part of something longer (an amount, a date, a time, a longer number). */
+// A masked neighbour counts as digits, or masking again would see a number where there was none.
 const DIGITS =
-  '(?:[A-Z]{1,2}-)?(?:\\d{3}[ -]\\d{3}|\\d{4}[ -]\\d{4}|\\d\\d \\d\\d \\d\\d|\\d(?:[ -]\\d){2,7}|\\d{3,8})(?![\\d•])(?![.,:/ -]?\\d)';
+  '(?:[A-Z]{1,2}-)?(?:\\d{3}[ -]\\d{3}|\\d{4}[ -]\\d{4}|\\d\\d \\d\\d \\d\\d|\\d(?:[ -]\\d){2,7}|\\d{3,8})(?![.,:/ -]?[\\d•])';
 /** Units that make the digits an amount, a time or a count. */
 const NOT_UNIT =
   '(?!\\s?(?:%|[$€£¥₫฿元块塊万萬次天分小]|x\\b|k\\b|(?:rupiah|ribu|rb|juta|idr|usd|sgd|myr|cny|rmb|ringgit|yuan|dollars?|euros?|baht|dong|times?|kali|attempts?|seconds?|secs?|detik|min(?:ute)?s?|menit|minit|hours?|hrs?|jam|days?|hari|weeks?|minggu|months?|years?|tahun|bulan|customers?|users?)\\b))';
-const NEAR_DIGITS = new RegExp(`([^\\d•]{0,${NEAR}}?)(?<![\\d.,+#$€£¥₫฿•-])(${DIGITS})${NOT_UNIT}`, 'yi');
+const NEAR_DIGITS = new RegExp(
+  `([^\\d•${COVER}]{0,${NEAR}}?)(?<![\\d.,+#$€£¥₫฿•-])(${DIGITS})${NOT_UNIT}`,
+  'yi',
+);
 const IS = '(?:\\bis|\\bare|\\badalah|\\bialah|\\byaitu|\\biaitu|\\blà|[:=：＝]|是|为|為)';
 const FAR_DIGITS = new RegExp(
-  `((?:[^•;!?。！？\\n.,]|[.,](?=\\d)){0,${FAR}}?)${IS}\\s{0,3}(${DIGITS})${NOT_UNIT}`,
+  `((?:[^•${COVER};!?。！？\\n.,]|[.,](?=\\d)){0,${FAR}}?)${IS}\\s{0,3}(${DIGITS})${NOT_UNIT}`,
   'yi',
 );
 /** More of them: "PIN 1234, 4321 or 9999". */
@@ -40,7 +47,7 @@ const MORE = new RegExp(
 );
 /** "482913 is your Grab verification code", "482913 adalah kode OTP Anda", "482913是您的验证码". */
 const BEFORE = new RegExp(
-  `(?<![\\d.,:/+#$€£¥•-])(?<!•• )(${DIGITS})["'”’)\\]]?\\s{0,3}(?:(?:is|are|was|as|adalah|ialah|merupakan)\\s[^\\d•.!?;\\n]{0,30}?|(?:是|为|為|作为)[^\\d•。！？\\n]{0,12}?|[（(\\[]\\s?)(?<![a-z_])(?:${PASSWORD}|${CODE})(?![a-z_])`,
+  `(?<![\\d.,:/+#$€£¥•-])(${DIGITS})["'”’)\\]]?\\s{0,3}(?:(?:is|are|was|as|adalah|ialah|merupakan)\\s[^\\d•${COVER}.!?;\\n]{0,30}?|(?:是|为|為|作为)[^\\d•${COVER}。！？\\n]{0,12}?|[（(\\[]\\s?)(?<![a-z_])(?:${PASSWORD}|${CODE})(?![a-z_])`,
   'gi',
 );
 
@@ -57,7 +64,7 @@ const NEW_SENTENCE = /[.!?;。！？；]\s*\S*[\p{L}]/u;
 
 /** The word that follows "password is", or a colon. */
 const WORD = new RegExp(
-  `(?:\\s(?:saya|aku|gue|ku|my|anda|kamu|baru|lama|akun|login|aplikasi|for [a-z]{1,20}(?: [a-z]{1,20})?)){0,3}(?:nya)?\\s{0,3}(?:(${IS})|(?<=\\s)(?=\\S*\\d))\\s{0,3}["'“‘「]?([^\\s"'“”‘’「」<>•]{3,64})`,
+  `(?:\\s(?:saya|aku|gue|ku|my|anda|kamu|baru|lama|akun|login|aplikasi|for [a-z]{1,20}(?: [a-z]{1,20})?)){0,3}(?:nya)?\\s{0,3}(?:(${IS})|(?<=\\s)(?=\\S*\\d))\\s{0,3}["'“‘「]?([^\\s"'“”‘’「」<>•${COVER}]{3,64})`,
   'yi',
 );
 /** Codes of letters and digits, where a colon or "is" says that it is one. */
@@ -83,15 +90,15 @@ export function findSecrets(view: string, hidden: Span[]): Span[] {
   return apart(spans);
 }
 
-/** Taken ranges become marks that no pattern crosses; so do the four digits that an earlier masking has kept. */
+/** Covers the taken ranges, and the four digits that an earlier masking has kept. */
 function blank(view: string, hidden: Span[]): string {
   let text = '';
   let end = 0;
   for (const { from, to } of hidden) {
-    text += view.slice(end, from) + '•'.repeat(to - from);
+    text += view.slice(end, from) + COVER.repeat(to - from);
     end = to;
   }
-  return (text + view.slice(end)).replace(/•••• \d{4}(?!\d)/g, '•••••••••');
+  return (text + view.slice(end)).replace(/•••• \d{4}(?!\d)/g, COVER.repeat(9));
 }
 
 function passwordBehind(text: string, at: number): Span | undefined {
