@@ -7,6 +7,7 @@ import { ChannelError, type ChannelErrorCode, type Disposition } from '../../src
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
+const CREDENTIALS_RETRY_MS = 15 * MINUTE_MS;
 const RETRY_AFTER_MAX_MS = 24 * 60 * MINUTE_MS;
 
 export interface ErrorRow {
@@ -24,6 +25,13 @@ const row = (code: ChannelErrorCode, disposition: Disposition, meaning: string):
 });
 const refused = (code: ChannelErrorCode, meaning: string): ErrorRow => row(code, 'permanent', meaning);
 const later = (code: ChannelErrorCode, meaning: string): ErrorRow => row(code, 'transient', meaning);
+/** An operator mends that; replies wait for it rather than fail, and the inbox is shown as failing. */
+const mend = (meaning: string): ErrorRow => ({
+  code: 'credentials_rejected',
+  disposition: 'transient',
+  meaning,
+  retryAfterMs: CREDENTIALS_RETRY_MS,
+});
 const wait = (meaning: string, retryAfterMs: number): ErrorRow => ({
   code: 'rate_limited',
   disposition: 'limited',
@@ -32,12 +40,12 @@ const wait = (meaning: string, retryAfterMs: number): ErrorRow => ({
 });
 
 export const TWILIO_ERRORS: Readonly<Record<number, ErrorRow>> = Object.freeze({
-  10001: refused('credentials_rejected', 'The Twilio account is not active.'),
+  10001: mend('The Twilio account is not active.'),
   14107: wait('More than 30 messages between two numbers in 30 seconds.', 30 * SECOND_MS),
-  20003: refused('credentials_rejected', 'Twilio rejects the account SID, token or API key of this inbox.'),
-  20005: refused('credentials_rejected', 'The Twilio account is suspended or closed.'),
+  20003: mend('Twilio rejects the account SID, token or API key of this inbox.'),
+  20005: mend('The Twilio account is suspended or closed.'),
   20006: refused('permission_denied', 'The Twilio credentials may not send messages.'),
-  20008: refused('credentials_rejected', 'These are test credentials of Twilio, which send nothing.'),
+  20008: mend('These are test credentials of Twilio, which send nothing.'),
   20403: refused('permission_denied', 'Twilio forbids this request to the account.'),
   20404: refused('sender_misconfigured', 'Twilio knows no such account or resource; check accountSid.'),
   20429: wait('Too many requests to Twilio at a time.', SECOND_MS),
@@ -136,7 +144,7 @@ function rowOf(status: number, twilioCode: number | undefined): ErrorRow {
   const known = twilioCode === undefined ? undefined : TWILIO_ERRORS[twilioCode];
   if (known) return known;
   if (status === 429) return wait('Too many requests to Twilio at a time.', SECOND_MS);
-  if (status === 401) return refused('credentials_rejected', 'Twilio rejects the credentials of this inbox.');
+  if (status === 401) return mend('Twilio rejects the credentials of this inbox.');
   if (status === 403) return refused('permission_denied', 'Twilio forbids this request.');
   if (status === 404)
     return refused('sender_misconfigured', 'Twilio knows no such account; check accountSid.');

@@ -51,8 +51,17 @@ function mayKnowUs(config: SmsConfig, target: string): boolean {
 
 function failure(status: number): ChannelError {
   const providerCode = `HTTP ${status}`;
-  if (status === 401 || status === 403)
-    return new ChannelError('credentials_rejected', 'permanent', 'Twilio refuses us this file.', {
+  if (status === 401)
+    return new ChannelError(
+      'credentials_rejected',
+      'transient',
+      'Twilio rejects the credentials of this inbox.',
+      {
+        providerCode,
+      },
+    );
+  if (status === 403)
+    return new ChannelError('permission_denied', 'permanent', 'Twilio refuses us this file.', {
       providerCode,
     });
   if (status === 429)

@@ -22,6 +22,7 @@ export const sms: ChannelType<SmsConfig> = {
   capabilities: smsCapabilities,
   defaults: smsDefaults,
   open,
+  ownAddresses: ({ from }) => (from ? [{ kind: 'phone', value: from }] : []),
   triggers,
   setup,
 };

@@ -86,6 +86,7 @@ async function arrivalOf(
     },
     body: Buffer.from(params.toString()),
     key: { signedPart: `reconcile:${message.sid}` },
+    dedupeKey: message.sid,
     ...(receivedAt ? { receivedAt } : {}),
   };
 }

@@ -83,14 +83,25 @@ test('our login is given to Twilio alone, by https or at apiBaseUrl', async () =
 });
 
 test.each([
-  { name: 'a file that is gone', path: '/Messages/MM0/Media/ME0', code: 'media_unavailable' },
-  { name: 'a refused login', path: '', changes: { authToken: 'wrong' }, code: 'credentials_rejected' },
-])('$name: $code, not to be tried for ever', async ({ path, changes, code }) => {
+  {
+    name: 'a file that is gone',
+    path: '/Messages/MM0/Media/ME0',
+    code: 'media_unavailable',
+    disposition: 'permanent',
+  },
+  {
+    name: 'a refused login, which an operator mends',
+    path: '',
+    changes: { authToken: 'wrong' },
+    code: 'credentials_rejected',
+    disposition: 'transient',
+  },
+])('$name: $code, $disposition', async ({ path, changes, code, disposition }) => {
   const url = `${fake.url}/2010-04-01/Accounts/${fake.accountSid}${path}`;
   await expect(open(fetchWithStorage, changes).fetchMedia!({ url }, never)).rejects.toMatchObject({
     name: 'ChannelError',
     code,
-    disposition: 'permanent',
+    disposition,
   });
 });
 

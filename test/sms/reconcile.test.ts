@@ -67,6 +67,7 @@ test('what an outage has cost is found: each message as its webhook would have s
     comparable,
   );
   expect(found.map((arrival) => arrival.receivedAt)).toEqual([1, 2, 3].map(minutesAfterNoon));
+  expect(found.map((arrival) => arrival.dedupeKey)).toEqual(missed.map(({ message }) => message.sid));
   expect(found.map((arrival) => arrival.key)).toEqual(
     missed.map(({ message }) => ({ signedPart: `reconcile:${message.sid}` })),
   );

@@ -166,7 +166,7 @@ describe('what Twilio answers', () => {
     await expect(send()).resolves.toMatchObject({ status: 'accepted' });
   });
 
-  test('wrong credentials are told to the operator, without the secret', async () => {
+  test('wrong credentials are told to the operator, without the secret, and the reply waits for him', async () => {
     const { deps, health } = channelDeps();
     const channel = sms.open(configOf({ authToken: 'wrong-token' }), deps);
     const error = await channel.send!(toCustomer(), new AbortController().signal).catch(
@@ -174,7 +174,7 @@ describe('what Twilio answers', () => {
     );
     expect(error).toMatchObject({
       code: 'credentials_rejected',
-      disposition: 'permanent',
+      disposition: 'transient',
       providerCode: '20003',
     });
     expect(health.failing).toHaveLength(1);
