@@ -43,7 +43,9 @@ export interface Desk extends WorkerDeps {
   deliver(inbox: string, arrival: Arrival): Promise<RawDoc>;
   tickets(): Promise<TicketDoc[]>;
   messages(): Promise<MessageDoc[]>;
-  close(): Promise<void>;
+  /** Its database: a second desk opened on it works beside this one. */
+  uri: string;
+  close(options?: { keepData?: boolean }): Promise<void>;
 }
 
 /** Everything of Earshot but its HTTP door, in this process: real stores, real channels, real workers. */
@@ -53,7 +55,8 @@ export async function openDesk(
 ): Promise<Desk> {
   const log = createLog('silent');
   const now = options.now ?? (() => new Date());
-  const store = await openStore(services.mongodbUri(), {
+  const uri = services.mongodbUri();
+  const store = await openStore(uri, {
     log,
     monitorCommands: options.monitorCommands ?? false,
   });
@@ -95,6 +98,7 @@ export async function openDesk(
   return {
     ...deps,
     inboxes,
+    uri,
     async deliver(inbox, arrival) {
       const { id } = await record(inbox)(arrival);
       return until(async () => {
@@ -106,11 +110,11 @@ export async function openDesk(
     },
     tickets: () => store.collection<TicketDoc>(TICKETS).find().sort({ _id: 1 }).toArray(),
     messages: () => store.collection<MessageDoc>(MESSAGES).find().sort({ createdAt: 1, _id: 1 }).toArray(),
-    async close() {
+    async close({ keepData = false } = {}) {
       await workers?.close();
       await registry.close();
       await queues.close();
-      await store.db.dropDatabase();
+      if (!keepData) await store.db.dropDatabase();
       await store.close();
     },
   };
