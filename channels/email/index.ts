@@ -1,4 +1,5 @@
 import type { ChannelType } from '../../src/contract/index.ts';
+import { authenticate } from './authenticate.ts';
 import { EMAIL_CAPABILITIES } from './capabilities.ts';
 import { EMAIL_SECRETS, type EmailConfig, emailConfigSchema, withSmtpUrl } from './config.ts';
 import { createHealthParts } from './health.ts';
@@ -14,6 +15,7 @@ export const email: ChannelType<EmailConfig> = {
   secrets: EMAIL_SECRETS,
   capabilities: EMAIL_CAPABILITIES,
   defaults: withSmtpUrl,
+  ownAddresses: ({ address, aliases = [] }) => [address, ...aliases].map((value) => ({ kind: 'email', value })),
   open(config, deps) {
     const health = createHealthParts(deps.health);
     const { smtp } = config;
@@ -22,6 +24,7 @@ export const email: ChannelType<EmailConfig> = {
       sources: createSources(config, deps, health),
       normalise: createNormalise(config),
       parserVersion: PARSER_VERSION,
+      authenticate: (raw, signal) => authenticate(raw, { signal, trustedAuthserv: config.trustedAuthserv }),
       ...(sender ? { send: (message, signal) => sender.send(message, signal) } : {}),
       probe: (signal) => probeEmail(config, deps, sender, signal),
       async close() {
