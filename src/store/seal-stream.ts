@@ -29,8 +29,7 @@ export function sealingStream(master: SealKey, context: string): Transform {
       done();
     },
     transform(chunk: Buffer, _encoding, done) {
-      frames.add(chunk);
-      for (let frame = frames.take(); frame; frame = frames.take()) this.push(sealFrame(frame, false));
+      frames.add(chunk, (frame) => this.push(sealFrame(frame, false)));
       done();
     },
     flush(done) {
@@ -44,22 +43,20 @@ export function openingStream(find: (id: Buffer) => SealKey, context: string): T
   let key: Buffer | undefined;
   const frames = new Splitter(SEALED_FRAME_BYTES);
   let counter = 0;
-  const begin = (chunk: Buffer): void => {
+  /** Answers what follows the header, once that is complete. */
+  const begin = (chunk: Buffer): Buffer => {
     head = Buffer.concat([head, chunk]);
-    if (head.length < HEADER_BYTES) return;
+    if (head.length < HEADER_BYTES) return Buffer.alloc(0);
     if (head[0] !== VERSION) throw new SealError('seal_malformed', 'This stream was not sealed by Earshot.');
     const salt = head.subarray(1 + KEY_ID_BYTES, HEADER_BYTES);
     key = streamKey(find(head.subarray(1, 1 + KEY_ID_BYTES)), salt);
-    frames.add(head.subarray(HEADER_BYTES));
+    return head.subarray(HEADER_BYTES);
   };
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       try {
-        if (key) frames.add(chunk);
-        else begin(chunk);
-        if (key)
-          for (let frame = frames.take(); frame; frame = frames.take())
-            this.push(decrypt(key, nonceOf(counter++, false), context, frame));
+        const sealed = key ? chunk : begin(chunk);
+        frames.add(sealed, (frame) => this.push(decrypt(key!, nonceOf(counter++, false), context, frame)));
         done();
       } catch (error) {
         done(error as Error);
@@ -89,35 +86,31 @@ function nonceOf(counter: number, last: boolean): Buffer {
   return nonce;
 }
 
-/** Cuts a stream into pieces of one size; `take` holds a full piece back until more follows, as it may be the last. */
+/**
+ * Cuts a stream into frames of one size, in one buffer that is used again and again: `see` must be done with a frame
+ * when it returns. A full frame waits until more follows, as it may be the last.
+ */
 class Splitter {
-  readonly #size: number;
-  #chunks: Buffer[] = [];
+  readonly #frame: Buffer;
   #length = 0;
 
   constructor(size: number) {
-    this.#size = size;
+    this.#frame = Buffer.allocUnsafe(size);
   }
 
-  add(chunk: Buffer): void {
-    if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-  }
-
-  take(): Buffer | undefined {
-    if (this.#length <= this.#size) return undefined;
-    const whole = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    const piece = whole.subarray(0, this.#size);
-    this.#chunks = [whole.subarray(this.#size)];
-    this.#length -= this.#size;
-    return piece;
+  add(chunk: Buffer, see: (frame: Buffer) => void): void {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#length === this.#frame.length) {
+        see(this.#frame);
+        this.#length = 0;
+      }
+      const copied = chunk.copy(this.#frame, this.#length, at);
+      this.#length += copied;
+      at += copied;
+    }
   }
 
   rest(): Buffer {
-    const whole = Buffer.concat(this.#chunks);
-    this.#chunks = [];
-    this.#length = 0;
-    return whole;
+    return this.#frame.subarray(0, this.#length);
   }
 }
