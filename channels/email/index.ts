@@ -15,7 +15,8 @@ export const email: ChannelType<EmailConfig> = {
   secrets: EMAIL_SECRETS,
   capabilities: EMAIL_CAPABILITIES,
   defaults: withSmtpUrl,
-  ownAddresses: ({ address, aliases = [] }) => [address, ...aliases].map((value) => ({ kind: 'email', value })),
+  ownAddresses: ({ address, aliases = [] }) =>
+    [address, ...aliases].map((value) => ({ kind: 'email', value })),
   open(config, deps) {
     const health = createHealthParts(deps.health);
     const { smtp } = config;
