@@ -5,11 +5,11 @@ const MIB = 1024 * 1024;
 const MEDIA_MAX_BYTES = 20 * MIB;
 
 export const EMAIL_CAPABILITIES: Capabilities = Object.freeze({
-  text: { format: 'html', overflow: 'reject' },
+  text: Object.freeze({ format: 'html', overflow: 'reject' }),
   subject: true,
   copies: true,
-  media: { maxBytes: MEDIA_MAX_BYTES, maxCount: 50, types: [] },
-  receipts: ['failed', 'delayed'],
+  media: Object.freeze({ maxBytes: MEDIA_MAX_BYTES, maxCount: 50, types: Object.freeze([]) }),
+  receipts: Object.freeze(['failed', 'delayed'] as const),
   threading: 'references',
   /** SMTP knows no idempotent send: a mail cut after its last byte may have been taken. */
   idempotentSend: false,
