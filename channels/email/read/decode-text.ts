@@ -3,7 +3,10 @@ import libmime from 'libmime';
 /** Labels that mean "I did not say": the bytes decide. */
 const UNSAID =
   /^(?:|us-?ascii|ascii|ansi_x3[._-]4-1968|unknown.*|x-unknown|default.*|x-user-defined|8bit|7bit|none)$/;
+/** What Python's mail library calls GB2312, and many Chinese shops therefore. */
+export const PYTHON_GB2312 = 'eucgb2312_cn';
 const META_CHARSET = /<meta\b[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})/i;
+const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]+/;
 const META_LOOKED_AT_BYTES = 2048;
 
 export interface Decoded {
@@ -21,6 +24,7 @@ export function decodeText(bytes: Buffer, declared: string | undefined, html = f
     .trim()
     .toLowerCase()
     .replace(/^["']|["']$/g, '');
+  if (label === PYTHON_GB2312) label = 'gb2312';
   if (html && UNSAID.test(label)) label = sniffMeta(bytes) ?? label;
   if (UNSAID.test(label)) return { text: tidy(guess(bytes)) };
   if (/^utf-?8/.test(label)) return { text: tidy(bytes.toString('utf8')) };
@@ -44,12 +48,12 @@ export function guess(bytes: Buffer): string {
   }
 }
 
-/** Without NULs, byte order mark and halves of surrogate pairs; line ends are \n. */
+/** Without control characters, byte order mark and halves of surrogate pairs; line ends are \n. */
 export function tidy(text: string): string {
   let tidied = text;
-  if (tidied.includes('\0')) tidied = tidied.replaceAll('\0', '');
   if (tidied.charCodeAt(0) === 0xfeff) tidied = tidied.slice(1);
   if (tidied.includes('\r')) tidied = tidied.replace(/\r\n?/g, '\n');
+  if (CONTROLS.test(tidied)) tidied = tidied.replace(new RegExp(CONTROLS, 'g'), '');
   return tidied.isWellFormed() ? tidied : tidied.toWellFormed();
 }
 

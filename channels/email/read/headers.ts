@@ -1,5 +1,5 @@
 import libmime from 'libmime';
-import { decodeText, tidy } from './decode-text.ts';
+import { decodeText, PYTHON_GB2312, tidy } from './decode-text.ts';
 import { FIELD_CHARS_MAX } from './limits.ts';
 import type { MimeNode } from './walk.ts';
 
@@ -40,7 +40,7 @@ export const linesOf = (node: MimeNode): HeaderLine[] => (node.headers ? node.he
 export function decodeWords(value: string): string {
   if (!value.includes('=?')) return tidy(value);
   try {
-    return tidy(libmime.decodeWords(value));
+    return tidy(libmime.decodeWords(value.replaceAll(`=?${PYTHON_GB2312}?`, '=?gb2312?')));
   } catch {
     return tidy(value);
   }

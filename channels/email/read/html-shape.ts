@@ -1,4 +1,4 @@
-import { HTML_CHARS_MAX, HTML_DEPTH_MAX } from './limits.ts';
+import { HTML_CHARS_MAX, HTML_DEPTH_MAX, HTML_TAGS_MAX } from './limits.ts';
 
 /** Elements that open no level, and those that a sibling closes, so that thousands of them do not nest. */
 const FLAT = new Set(
@@ -14,15 +14,17 @@ const LONG_DATA_URL = /data:[\w/+.;=-]{0,100},[\w+/=%-]{1000,}/g;
 export function boundHtml(html: string): { html: string; cut: boolean } {
   const slim = html.length > HTML_CHARS_MAX ? html.replace(LONG_DATA_URL, 'data:,') : html;
   const short = slim.slice(0, HTML_CHARS_MAX);
-  const end = depthLimit(short);
+  const end = shapeLimit(short);
   return { html: short.slice(0, end), cut: end < slim.length || slim.length < html.length };
 }
 
-/** Where the elements lie too deeply; the length where they never do. One pass; it need not be exact. */
-function depthLimit(html: string): number {
+/** Where the elements get too many, or lie too deeply; else the length. One pass; it need not be exact. */
+function shapeLimit(html: string): number {
   const open = new Map<string, number>();
   let depth = 0;
+  let tags = 0;
   for (const match of html.matchAll(TAG)) {
+    if (++tags > HTML_TAGS_MAX) return match.index;
     const name = match[2]!.toLowerCase();
     if (FLAT.has(name)) continue;
     const count = open.get(name) ?? 0;

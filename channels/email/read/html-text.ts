@@ -43,6 +43,9 @@ const border: FormatCallback = (element: DomNode, walk, builder) => {
   builder.closeBlock({ trailingLineBreaks: 1 });
 };
 
+/** Where a link leads is worth reading only where it leads somewhere. */
+const pathRewrite = (path: string): string => (/^\s*(?:https?|mailto|tel):/i.test(path) ? path.trim() : '');
+
 const convert = compile({
   wordwrap: false,
   limits: { maxDepth: HTML_DEPTH_MAX },
@@ -50,7 +53,7 @@ const convert = compile({
   selectors: [
     ...QUOTED.map((selector) => ({ selector, format: 'quoted' })),
     ...BORDERS.map((selector) => ({ selector, format: 'border' })),
-    { selector: 'a', options: { hideLinkHrefIfSameAsText: true, linkBrackets: ['<', '>'] } },
+    { selector: 'a', options: { hideLinkHrefIfSameAsText: true, linkBrackets: ['<', '>'], pathRewrite } },
     { selector: 'img', format: 'skip' },
     { selector: 'hr', options: { length: 10 } },
     { selector: 'p', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },

@@ -25,7 +25,10 @@ export const TEXT_PART_BYTES_MAX = 1024 * 1024;
 export const TEXT_TOTAL_BYTES_MAX = 2 * 1024 * 1024;
 
 /** Characters of HTML that are given to the sanitiser and to the text converter, which block while they work. */
-export const HTML_CHARS_MAX = 256 * 1024;
+export const HTML_CHARS_MAX = 128 * 1024;
+
+/** Tags of it: each costs both parsers some microseconds. */
+export const HTML_TAGS_MAX = 12_000;
 
 /** Tags open at once: both HTML parsers take quadratic time in it. */
 export const HTML_DEPTH_MAX = 400;

@@ -4,6 +4,7 @@ import {
   type InboundEvent,
   type MailEnvelope,
   type MessageEvent,
+  NO_PARTS,
   type Normalised,
   type RawInbound,
 } from '../../../src/contract/index.ts';
@@ -116,10 +117,13 @@ async function readAsText(
   const message = await messageOf(body, facts, dedupeKeyOf(headers, plain.bodyHash), [...facts.flags, flag]);
   message.automation = tellAutomation(mail, headers, envelope, facts.sender.value, facts.subject ?? '');
   message.text = plain.text;
-  message.attachments = [{ name: 'original.eml', type: 'message/rfc822', size: body.size, part: WHOLE_MAIL }];
+  if (body.size > 0)
+    message.attachments = [
+      { name: 'original.eml', type: 'message/rfc822', size: body.size, part: WHOLE_MAIL },
+    ];
   return {
     events: [message, ...receiptsOf(mail, message, headers, facts, plain.text, config)],
-    parts: wholeMail(body),
+    parts: body.size > 0 ? wholeMail(body) : NO_PARTS,
   };
 }
 
