@@ -1,5 +1,5 @@
 /** Why no services could be had. Each code is a row of docs/errors.md. */
-export type ServicesErrorCode =
+type ServicesErrorCode =
   | 'mongod_unavailable'
   | 'redis_unavailable'
   | 'mongod_not_runnable'

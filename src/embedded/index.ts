@@ -4,8 +4,6 @@ import { mongodUri } from './mongod.ts';
 import { redisUrl } from './redis-server.ts';
 import { ensureService, MONGOD_SERVICE, REDIS_SERVICE, stopService } from './service.ts';
 
-export { ServicesError, type ServicesErrorCode } from './errors.ts';
-
 export interface ServicesOptions {
   /** Used as they are when given; nothing is started in their place. */
   mongodbUri?: string | undefined;
