@@ -32,7 +32,7 @@ async function listInbound(config: SmsConfig, rest: RestClient, since: Date): Pr
   let page = await messages.page({
     dateSentAfter: since,
     pageSize: PAGE_SIZE,
-    ...(config.from ? { to: config.from } : {}),
+    ...(config.messagingServiceSid ? {} : { to: config.from }),
   });
   const found: MessageInstance[] = [];
   for (;;) {
@@ -42,12 +42,11 @@ async function listInbound(config: SmsConfig, rest: RestClient, since: Date): Pr
   }
 }
 
-/** Without a number of its own the inbox has all that came to the numbers of its messaging service. */
-function isOurs(config: SmsConfig, message: MessageInstance): boolean {
+/** What webhooks of the inbox would bring: what came to its number, and to any number of its messaging service. */
+function isOurs({ from, messagingServiceSid }: SmsConfig, message: MessageInstance): boolean {
   if (message.direction !== 'inbound') return false;
-  return config.from
-    ? message.to === config.from
-    : message.messagingServiceSid === config.messagingServiceSid;
+  if (from && message.to === from) return true;
+  return messagingServiceSid !== undefined && message.messagingServiceSid === messagingServiceSid;
 }
 
 async function arrivalOf(

@@ -12,6 +12,13 @@ import { fromAnswer } from './errors.ts';
 import { openRestClient, type RestClient, toChannelError } from './rest-client.ts';
 import { describeSegments } from './segments.ts';
 
+/** These concern every reply of the inbox, so the operator must know. */
+const OPERATOR_CODES: readonly string[] = [
+  'credentials_rejected',
+  'sender_misconfigured',
+  'bad_configuration',
+];
+
 /** POST /2010-04-01/Accounts/{sid}/Messages.json. Twilio knows no idempotency key: what was cut is `unknown`. */
 export async function send(
   config: SmsConfig,
@@ -49,7 +56,7 @@ export async function send(
     };
   } catch (error) {
     const known = toChannelError(error, rest);
-    if (known.code === 'credentials_rejected') deps.health.failing(known.code, known.message);
+    if (OPERATOR_CODES.includes(known.code)) deps.health.failing(known.code, known.message);
     throw known;
   }
 }

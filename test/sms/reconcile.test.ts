@@ -98,6 +98,22 @@ test('an inbox of a messaging service takes what came to that service', async ()
   expect(events).toMatchObject([{ type: 'message', text: 'ours' }]);
 });
 
+test('an inbox with a number and a service takes both, as its webhooks do', async () => {
+  const [one, two] = [NUMBER, '+15005550007'];
+  fake.receive({ from: CUSTOMER, to: one, body: 'to the number', date: minutesAfterNoon(1) });
+  fake.receive({
+    from: CUSTOMER,
+    to: two,
+    body: 'to the service',
+    date: minutesAfterNoon(2),
+    messagingServiceSid: SERVICE,
+  });
+  fake.receive({ from: CUSTOMER, to: two, body: 'to neither', date: minutesAfterNoon(3) });
+  const channel = open({ messagingServiceSid: SERVICE });
+  const events = await eventsOf(channel, await Array.fromAsync(channel.reconcile!(NOON, never)));
+  expect(events).toMatchObject([{ text: 'to the number' }, { text: 'to the service' }]);
+});
+
 test('every page is read, at the address that was configured', async () => {
   for (let n = 0; n < 450; n++)
     fake.receive({ from: CUSTOMER, to: NUMBER, body: `message ${n}`, date: minutesAfterNoon(n) });

@@ -9,7 +9,9 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { inboundParams, newSid, signedSms, statusParams } from './signed-sms.ts';
-import { type Refusal, refusalOf } from './twilio-rules.ts';
+import { json, NOT_FOUND, paramsOf, refuse } from './twilio-answers.ts';
+import { refusalOf } from './twilio-rules.ts';
+import { createStorage } from './twilio-storage.ts';
 import { describeMessage, listMessages, type StoredMessage } from './twilio-store.ts';
 
 export { inboundParams, newSid, signedGet, signedJson, signedSms, statusParams } from './signed-sms.ts';
@@ -61,16 +63,7 @@ export async function startFakeTwilio(options: FakeTwilioOptions = {}) {
   const storageCalls: { path: string; authorization: string | undefined }[] = [];
   const root = `/2010-04-01/Accounts/${accountSid}`;
 
-  const storage = http.createServer((request, response) => {
-    const path = request.url ?? '';
-    storageCalls.push({ path, authorization: request.headers.authorization });
-    const found = media.get(path.split('?')[0]!.slice(1));
-    // Signed storage addresses refuse a second way of authentication, as S3 does.
-    if (request.headers.authorization)
-      response.writeHead(400).end('<Error><Code>InvalidArgument</Code></Error>');
-    else if (!found) response.writeHead(404).end();
-    else response.writeHead(200, { 'content-type': found.type }).end(found.bytes);
-  });
+  const storage = createStorage(media, storageCalls);
   const api = http.createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
       if (!response.headersSent) refuse(response, { status: 500, code: 20500, message: String(error) });
@@ -264,28 +257,6 @@ export async function startFakeTwilio(options: FakeTwilioOptions = {}) {
       }
     },
   };
-}
-
-const NOT_FOUND: Refusal = { status: 404, code: 20404, message: 'The requested resource was not found' };
-
-function refuse(response: http.ServerResponse, refusal: Refusal, headers: Record<string, string> = {}): void {
-  const { status, code, message } = refusal;
-  const moreInfo = `https://www.twilio.com/docs/errors/${code}`;
-  response.writeHead(status, { ...headers, 'content-type': 'application/json' });
-  response.end(JSON.stringify({ code, message, more_info: moreInfo, status }));
-}
-
-function json(response: http.ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-}
-
-function paramsOf(form: URLSearchParams): Call['params'] {
-  const params: Call['params'] = {};
-  for (const key of new Set(form.keys())) {
-    const values = form.getAll(key);
-    params[key] = values.length === 1 ? values[0]! : values;
-  }
-  return params;
 }
 
 if (import.meta.main) {
