@@ -1,4 +1,5 @@
 import type mongoose from 'mongoose';
+import type { IndexSpec } from '../store/ensure-indexes.ts';
 import type { Role } from './permissions.ts';
 
 export const AGENTS = 'agents';
@@ -21,11 +22,11 @@ export interface AgentToken {
   createdAt: Date;
 }
 
-export const INDEXES = [
-  { collection: AGENTS, keys: { email: 1 as const }, options: { unique: true, name: 'agent_email' } },
+export const INDEXES: IndexSpec[] = [
+  { collection: AGENTS, keys: { email: 1 }, options: { unique: true, name: 'agent_email' } },
   {
     collection: AGENTS,
-    keys: { 'tokens.hash': 1 as const },
+    keys: { 'tokens.hash': 1 },
     options: {
       unique: true,
       name: 'agent_token',

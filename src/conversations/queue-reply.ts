@@ -19,7 +19,7 @@ export interface ReplyDeps {
   blobs: Blobs;
   now(): Date;
   /** What the conversation's inbox can carry; undefined: it is not open here, or cannot send. */
-  capabilitiesOf(inbox: string): Capabilities | undefined;
+  capabilitiesOf(inbox: string): Promise<Capabilities | undefined>;
 }
 
 export interface ReplyRequest {
@@ -66,7 +66,7 @@ export async function queueReply(deps: ReplyDeps, request: ReplyRequest): Promis
   if (!defaults)
     return refuse(409, 'conversation_missing', 'The ticket has no conversation on this inbox to answer in.');
   const { conversation } = defaults;
-  const capabilities = deps.capabilitiesOf(conversation.inbox);
+  const capabilities = await deps.capabilitiesOf(conversation.inbox);
   if (!capabilities)
     return refuse(409, 'inbox_cannot_send', `Inbox "${conversation.inbox}" is not open, or sends nothing.`);
   const text = maskText(request.text);
@@ -87,7 +87,7 @@ interface Draft {
 
 async function store(deps: ReplyDeps, request: ReplyRequest, draft: Draft): Promise<QueuedReply | Refused> {
   const _id = new mongoose.Types.ObjectId();
-  const user = _id.toHexString();
+  const user = `${_id.toHexString()}:0:reply`;
   try {
     const message = compose(
       _id,
