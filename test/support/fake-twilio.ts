@@ -28,11 +28,11 @@ export interface Call {
 
 /**
  * What the next creating requests meet. `status`: refused so. `hang`: nothing is taken, no answer comes. `cut`: taken
- * in, then the connection breaks. `swallow`: taken in, no answer ever. `garbage`: taken in, a 201 that is no JSON.
+ * in, then the connection breaks. `swallow`: taken in, no answer ever. `garbage`: taken in, a 201 that is no JSON. `pass`: nothing, it is the one after that meets something.
  */
 export type Fault =
   | { kind: 'status'; status: number; code?: number; retryAfter?: string; body?: string }
-  | { kind: 'hang' | 'cut' | 'swallow' | 'garbage' | 'cut-before' };
+  | { kind: 'hang' | 'cut' | 'swallow' | 'garbage' | 'cut-before' | 'pass' };
 
 export interface FakeTwilioOptions {
   port?: number;
