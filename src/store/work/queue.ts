@@ -33,6 +33,7 @@ export interface WorkQueue<Doc extends WorkDocument> {
   /**
    * Writes what became of claimed items, durably, in one round trip; acknowledged, it covers every earlier write
    * of the same work (see FAST). Answers, in order, whether it counts: a false one was lost, and is or will be due again.
+   * Repeating a settlement whose answer got lost is answered true; another outcome for the same claim is refused.
    */
   settle(settlements: { claim: Claim<Doc>; to: Settlement }[]): Promise<boolean[]>;
   /** Prolongs a claim; false: it was lost, stop working. */
@@ -108,7 +109,8 @@ export function createWorkQueue<Doc extends WorkDocument>(
       const settled =
         result.matchedCount === sound.length ? sound.map(() => true) : await findSettled(items, sound);
       if (epoch() !== before) {
-        await takeBack(sound.filter((_, i) => settled[i]));
+        const gained = sound.filter((_, i) => settled[i]);
+        if (gained.length > 0) await takeBack(gained);
         return settlements.map(() => false);
       }
       return settlements.map((settlement) => settled[sound.indexOf(settlement)] ?? false);
@@ -126,7 +128,8 @@ export function createWorkQueue<Doc extends WorkDocument>(
     async due(limit) {
       const found = await items
         .find({ dueAt: { $lte: now() } }, { projection: { _id: 1 } })
-        .sort({ dueAt: 1, _id: 1 })
+        // By nothing else: the index gives this order, so that a long backlog is not read to its end at each sweep.
+        .sort({ dueAt: 1 })
         .limit(limit)
         .toArray();
       return found.map((doc) => doc._id);
@@ -148,17 +151,24 @@ function settlementUpdate(to: Settlement, at: Date): mongoose.mongo.UpdateFilter
   };
 }
 
-/** Some claims were lost. A settled item is free and still carries the claim's fence; anything else was not ours. */
+/**
+ * Some claims were lost. A settled item is free, still carries the claim's fence, and stands as the settlement says
+ * (one that was settled otherwise, or set going again since, does not); anything else was not ours.
+ */
 async function findSettled<Doc extends WorkDocument>(
   items: Collection<WorkDocument>,
-  settlements: { claim: Claim<Doc> }[],
+  settlements: { claim: Claim<Doc>; to: Settlement }[],
 ): Promise<boolean[]> {
   const docs = await items
-    .find({ _id: { $in: settlements.map(({ claim }) => claim.doc._id) } }, { projection: { lease: 1 } })
+    .find(
+      { _id: { $in: settlements.map(({ claim }) => claim.doc._id) } },
+      { projection: { lease: 1, state: 1, dueAt: 1 } },
+    )
     .toArray();
-  const byId = new Map(docs.map((doc) => [doc._id.toHexString(), doc.lease]));
-  return settlements.map(({ claim }) => {
-    const lease = byId.get(claim.doc._id.toHexString());
-    return lease?.owner === null && lease.fence === claim.fence;
+  const byId = new Map(docs.map((doc) => [doc._id.toHexString(), doc]));
+  return settlements.map(({ claim, to }) => {
+    const doc = byId.get(claim.doc._id.toHexString());
+    const free = doc?.lease.owner === null && doc.lease.fence === claim.fence;
+    return free && doc.state === to.state && doc.dueAt?.getTime() === to.dueAt?.getTime();
   });
 }
