@@ -22,7 +22,8 @@ import {
 import { channelDeps, HOOK_URL } from './channel-deps.ts';
 import { describeWebhook, type WebhookFixtures } from './describe-webhook.ts';
 
-const ABORT_PROMPT_MS = 500;
+/** Far below any timeout of ours, yet enough for a busy machine. */
+const ABORT_PROMPT_MS = 2_000;
 const DISPOSITIONS = ['permanent', 'transient', 'limited', 'unknown'];
 
 export interface DeliverySample {

@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { GuardedFetchOptions } from '../../src/contract/index.ts';
 import { createGuardedFetch, type ResolvedAddress } from '../../src/lib/guarded-fetch.ts';
 
-const PROMPT_MS = 500;
+/** Far below the timeouts that would end it otherwise, yet enough for a busy machine. */
+const PROMPT_MS = 2_000;
 
 /** A server that counts what reaches it: for a refused address that must be nothing. */
 let server: http.Server;
