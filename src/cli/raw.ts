@@ -1,0 +1,2 @@
+import type { Command } from 'commander';
+export function registerRaw(_program: Command): void {}

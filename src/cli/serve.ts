@@ -1,0 +1,75 @@
+import { constants } from 'node:os';
+import type { Env } from '../../config/env.ts';
+import type { Log } from '../lib/log.ts';
+import { type Earshot, type Role, startEarshot } from '../main.ts';
+import { removeServerFile, writeServerFile } from './server-file.ts';
+
+export interface ServeOptions {
+  env: Env;
+  roles: readonly Role[];
+  log: Log;
+  /** Called once it listens; what it rejects with ends the server. */
+  ready?: (earshot: Earshot) => Promise<void>;
+}
+
+/**
+ * Runs Earshot until a signal asks it to end, and resolves when everything is closed. A second signal ends it at
+ * once: whatever was under way is taken up again from MongoDB by the next start.
+ */
+export async function serve({ env, roles, log, ready }: ServeOptions): Promise<void> {
+  const asked = listenForSignals(log);
+  endOnEscapedErrors(log);
+  const earshot = await startEarshot({ env, roles, log, signal: asked.signal });
+  try {
+    if (earshot.url) {
+      const local = localUrl(earshot.url, env.host);
+      writeServerFile(env.dataDir, {
+        pid: process.pid,
+        url: local,
+        host: env.host,
+        publicUrl: env.publicUrl,
+      });
+      log.info({ url: local, publicUrl: env.publicUrl, roles }, `Earshot listens on ${local}`);
+    } else log.info({ roles }, `Earshot runs (${roles.join(', ')})`);
+    await ready?.(earshot);
+    await asked.stop;
+    log.info({}, 'Earshot is ending: it finishes what runs');
+  } finally {
+    removeServerFile(env.dataDir, process.pid);
+    await earshot.close();
+    log.info({}, 'Earshot has ended');
+  }
+}
+
+function listenForSignals(log: Log): { stop: Promise<void>; signal: AbortSignal } {
+  const { promise: stop, resolve } = Promise.withResolvers<void>();
+  const abort = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.on(name, () => {
+      if (abort.signal.aborted) {
+        log.warn({}, `${name} again: ending at once`);
+        process.exit(128 + constants.signals[name]);
+      }
+      abort.abort();
+      resolve();
+    });
+  return { stop, signal: abort.signal };
+}
+
+/** An error that nobody caught leaves the process in a state that nobody knows; a fresh start is the cure. */
+function endOnEscapedErrors(log: Log): void {
+  const end = (what: string) => (error: unknown) => {
+    log.fatal({ err: error }, what);
+    process.exit(1);
+  };
+  process.on('uncaughtException', end('an error escaped'));
+  process.on('unhandledRejection', end('a rejection escaped'));
+}
+
+/** "All addresses" is no address to call. */
+function localUrl(url: string, host: string): string {
+  const local = new URL(url);
+  if (host === '0.0.0.0') local.hostname = '127.0.0.1';
+  if (host === '::') local.hostname = '[::1]';
+  return local.origin;
+}

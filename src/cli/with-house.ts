@@ -1,0 +1,28 @@
+import type { Env } from '../../config/env.ts';
+import type { Log } from '../lib/log.ts';
+import type { House } from '../main.ts';
+import { remark } from './output.ts';
+
+const LEVELS_SHOWN = 30; // pino's "info"
+
+/** Opens what is stored for as long as one command needs it; a running server's services are shared. */
+export async function withHouse<T>(env: Env, work: (house: House) => Promise<T>): Promise<T> {
+  const { openHouse } = await import('../main.ts');
+  const house = await openHouse({ env, log: await wordyLog() });
+  try {
+    return await work(house);
+  } finally {
+    await house.close();
+  }
+}
+
+/** The log of a command: words on standard error, since a person reads along. */
+export async function wordyLog(): Promise<Log> {
+  const { createLog } = await import('../lib/log.ts');
+  return createLog('info', {
+    write(line) {
+      const { level, msg } = JSON.parse(line) as { level: number; msg: string };
+      if (level >= LEVELS_SHOWN) remark(msg);
+    },
+  });
+}
