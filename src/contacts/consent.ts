@@ -2,20 +2,27 @@ import type { Address } from '../contract/index.ts';
 import { FAST, type Store } from '../store/connect.ts';
 import { IDENTITIES, type IdentityDoc } from './model.ts';
 
-/** Remembers whether this address wants messages from this inbox. Setting it twice is setting it once. */
+/**
+ * Remembers whether this address wants messages from this inbox. The word that was said last counts, in whatever order
+ * they come in; setting it twice is setting it once.
+ */
 export async function setConsent(
   store: Store,
   address: Address,
   inbox: string,
-  consent: 'opt-out' | 'opt-in',
+  consent: { optedOut: boolean; at: Date },
 ): Promise<void> {
-  await store
-    .collection<IdentityDoc>(IDENTITIES)
-    .updateOne(
-      { kind: address.kind, value: address.value, current: true },
-      consent === 'opt-out' ? { $addToSet: { optedOut: inbox } } : { $pull: { optedOut: inbox } },
-      FAST,
-    );
+  const said = `consent.${inbox}`;
+  await store.collection<IdentityDoc>(IDENTITIES).updateOne(
+    {
+      kind: address.kind,
+      value: address.value,
+      current: true,
+      $or: [{ [said]: { $exists: false } }, { [`${said}.at`]: { $lte: consent.at } }],
+    },
+    { $set: { [said]: consent } },
+    FAST,
+  );
 }
 
 export async function hasOptedOut(
@@ -25,6 +32,6 @@ export async function hasOptedOut(
 ): Promise<boolean> {
   const row = await store
     .collection<IdentityDoc>(IDENTITIES)
-    .findOne({ kind: address.kind, value: address.value, current: true }, { projection: { optedOut: 1 } });
-  return row?.optedOut?.includes(inbox) ?? false;
+    .findOne({ kind: address.kind, value: address.value, current: true }, { projection: { consent: 1 } });
+  return row?.consent?.[inbox]?.optedOut ?? false;
 }

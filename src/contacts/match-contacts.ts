@@ -12,7 +12,6 @@ export interface Sender {
 
 export interface MatchedContact {
   contact: mongoose.Types.ObjectId;
-  optedOut: string[];
   /** Made by this call: nobody has a conversation with this contact yet. */
   isNew: boolean;
 }
@@ -36,12 +35,7 @@ export async function findContacts(
     .collection<IdentityDoc>(IDENTITIES)
     .find(branches.length === 1 ? branches[0]! : { $or: branches })
     .toArray();
-  return new Map(
-    rows.map((row) => [
-      addressKey(row),
-      { contact: row.contact, optedOut: row.optedOut ?? [], isNew: false },
-    ]),
-  );
+  return new Map(rows.map((row) => [addressKey(row), { contact: row.contact, isNew: false }]));
 }
 
 /**
@@ -62,7 +56,7 @@ export async function matchContacts(
   if (missing.length > 0) {
     const made = await claimAddresses(store, missing, now);
     const lost = missing.filter((sender) => !made.has(addressKey(sender.address)));
-    for (const [key, contact] of made) matched.set(key, { contact, optedOut: [], isNew: true });
+    for (const [key, contact] of made) matched.set(key, { contact, isNew: true });
     if (lost.length > 0) {
       const winners = await findContacts(
         store,

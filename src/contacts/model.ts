@@ -27,8 +27,8 @@ export interface IdentityDoc {
   until?: Date;
   /** claimed: somebody wrote this in a header. channel: the provider vouches for it (a signed webhook). */
   proof: 'claimed' | 'channel';
-  /** Inboxes from which this address wants nothing more (STOP). */
-  optedOut?: string[];
+  /** What this address last said to an inbox, by its id: STOP or START. */
+  consent?: Record<string, { optedOut: boolean; at: Date }>;
 }
 
 export const INDEXES = [

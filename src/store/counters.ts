@@ -10,9 +10,10 @@ interface CounterDoc {
 }
 
 /**
- * Takes `count` numbers in a row, beginning with 1, in one round trip; answers the first of them. No number is
- * given twice; one whose taker crashed is never given again, so there may be gaps. FAST: what is numbered is written
- * durably afterwards, and that covers this. Rejects with StoreUnavailable.
+ * Takes `count` numbers in a row, beginning with 1, in one round trip; answers the first of them. There may be gaps,
+ * where a taker crashed. FAST: what is numbered is written durably afterwards, and that covers this; only a primary
+ * that was killed in between may give a number again, so a unique index must stand behind it.
+ * Rejects with StoreUnavailable.
  */
 export async function nextNumbers(store: Store, name: string, count: number): Promise<number> {
   if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`cannot take ${count} numbers`);

@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { FAST, type Store } from '../store/connect.ts';
+import { DURABLE, FAST, type Store } from '../store/connect.ts';
 import { TICKETS, type TicketDoc } from './model.ts';
 import type { TicketStatus } from './status.ts';
 
@@ -85,7 +85,7 @@ export async function reopenTicket(store: Store, id: mongoose.Types.ObjectId, at
     .updateOne(
       { _id: id, status: { $in: ['pending', 'resolved'] } },
       { $set: { status: 'open' }, $max: { updatedAt: at }, $unset: { resolvedAt: '' } },
-      FAST,
+      DURABLE,
     );
   return result.modifiedCount === 1;
 }

@@ -62,13 +62,13 @@ async function applyOne(
 
 async function applyConsent(
   { store, now }: WorkerDeps,
-  { inbox }: Delivery,
-  { sender, consent }: ConsentEvent,
+  { inbox, raw }: Delivery,
+  { sender, consent, at = raw.receivedAt }: ConsentEvent,
 ): Promise<Pick<RawOutcome, 'state' | 'reason'>> {
   if (consent === 'help') return { state: 'ignored', reason: 'the provider answers HELP by itself' };
   const known = await findContacts(store, [sender]);
   const again = known.has(addressKey(sender));
   await matchContacts(store, [{ address: sender, proof: 'channel', again }], known, now());
-  await setConsent(store, sender, inbox.id, consent);
+  await setConsent(store, sender, inbox.id, { optedOut: consent === 'opt-out', at });
   return { state: 'done', reason: consent };
 }

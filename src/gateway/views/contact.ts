@@ -36,13 +36,13 @@ export function viewContact(contact: KnownContact): z.output<typeof contactView>
   return {
     id: contact.id.toHexString(),
     name: contact.name ?? null,
-    identities: contact.identities.map(({ kind, value, name, proof, since, optedOut }) => ({
+    identities: contact.identities.map(({ kind, value, name, proof, since, consent = {} }) => ({
       kind,
       value,
       ...(name ? { name } : {}),
       proof,
       since: since.toISOString(),
-      optedOut: optedOut ?? [],
+      optedOut: Object.keys(consent).filter((inbox) => consent[inbox]!.optedOut),
     })),
     createdAt: contact.createdAt?.toISOString() ?? null,
   };
