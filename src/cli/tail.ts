@@ -1,2 +1,50 @@
 import type { Command } from 'commander';
-export function registerTail(_program: Command): void {}
+import { wrongUsage } from './errors.ts';
+import type { TailLine } from './follow-messages.ts';
+import { say, sayJson } from './output.ts';
+
+const TEXT_SHOWN_CHARS = 100;
+
+interface Options {
+  inbox?: string;
+  count?: string;
+}
+
+export function registerTail(program: Command): void {
+  program
+    .command('tail')
+    .description('follow messages as they come and go, and what becomes of answers')
+    .option('--inbox <id>', 'of this inbox only')
+    .option('--count <n>', 'end after so many lines')
+    .action(tail);
+}
+
+async function tail({ inbox, count: given }: Options, command: Command): Promise<void> {
+  const [{ readSettings }, { withHouse }, { followMessages }] = await Promise.all([
+    import('./settings.ts'),
+    import('./with-house.ts'),
+    import('./follow-messages.ts'),
+  ]);
+  const count = given === undefined ? Number.POSITIVE_INFINITY : Number(given);
+  if (Number.isNaN(count) || count < 1) throw wrongUsage(`--count: "${given}" is no number above 0.`);
+  const { json } = command.optsWithGlobals<{ json?: boolean }>();
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
+  await withHouse(readSettings(), async ({ store }) => {
+    let left = count;
+    for await (const line of followMessages(store, inbox, stop.signal)) {
+      if (json) sayJson(line);
+      else say(wordsOf(line));
+      left -= 1;
+      if (left <= 0) return;
+    }
+  });
+}
+
+function wordsOf({ at, ticket, direction, type, inbox, from, status, text }: TailLine): string {
+  const time = at.toTimeString().slice(0, 8);
+  const arrow = type === 'message' ? (direction === 'in' ? '<-' : '->') : '--';
+  const who = [inbox, from, type === 'message' ? status : type].filter(Boolean).join(' ');
+  const short = text.replace(/\s+/g, ' ').slice(0, TEXT_SHOWN_CHARS);
+  return `${time}  #${ticket ?? '?'}  ${arrow} ${who}: ${short}`;
+}

@@ -161,7 +161,7 @@ export async function startEarshot(options: EarshotOptions): Promise<EarshotProc
       call(`/hooks/${inbox}${query}`, {
         method,
         headers,
-        ...(body === undefined ? {} : { body: body as BodyInit }),
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : new Uint8Array(body) }),
       }),
     async addInbox(kind, id, config) {
       await withStore(async (store) => {
