@@ -23,6 +23,8 @@ export function createBatcher<T, R>(
   let waiting: { item: T; resolve: (value: R) => void; reject: (error: unknown) => void }[] = [];
   let inFlight = 0;
   let scheduled = false;
+  // Async, so that a flush that throws at once rejects like any other; thrown here it would end the process.
+  const start = async (items: T[]) => flush(items);
 
   const pump = () => {
     scheduled = false;
@@ -30,7 +32,7 @@ export function createBatcher<T, R>(
       const group = waiting.slice(0, maxItems);
       waiting = waiting.slice(maxItems);
       inFlight += 1;
-      flush(group.map((entry) => entry.item))
+      start(group.map((entry) => entry.item))
         .then(
           (outcomes) => {
             group.forEach((entry, i) => {
