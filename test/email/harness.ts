@@ -35,13 +35,15 @@ export function createRecorder() {
     /** While set, nothing is recorded. */
     storeAway: false,
     attempts: 0,
+    /** How long a write takes. */
+    writeMs: 0,
     /** May throw for certain mails. */
     check: undefined as ((text: string) => void) | undefined,
     record: async (arrival: Arrival): Promise<Recorded> => {
       recorder.attempts++;
       const bytes = Buffer.isBuffer(arrival.body) ? arrival.body : await buffer(arrival.body);
       // Where a write to the store would wait: storeAway may change meanwhile.
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve, recorder.writeMs));
       if (recorder.storeAway) throw new StoreUnavailable();
       const text = bytes.toString('latin1');
       recorder.check?.(text);

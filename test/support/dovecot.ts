@@ -1,5 +1,5 @@
 /** A private Dovecot on a loopback port: its own configuration, users and Maildirs in a temporary folder. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmod,
@@ -16,6 +16,7 @@ import {
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { ImapFlow } from 'imapflow';
 import { freePort } from './free-port.ts';
 
@@ -39,7 +40,8 @@ export interface Dovecot {
   resetUidValidity(user: string, folder?: string): Promise<void>;
   /** Logins that were refused since the start. */
   refusedLogins(): Promise<number>;
-  logins(): Promise<number>;
+  /** What each IMAP process does at the moment ("imap: [box 127.0.0.1 IDLE]"). */
+  processTitles(): Promise<string>;
   start(): Promise<void>;
   stop(): Promise<void>;
   restart(): Promise<void>;
@@ -104,11 +106,10 @@ export async function startDovecot(users: Record<string, string>): Promise<Dovec
     port,
     async setPassword(user, password) {
       passwords.set(user, password);
-      const lines = [...passwords].map(
-        ([name, pass]) => `${name}:{PLAIN}${pass}:${uid}:${gid}::${at('mail', name)}::`,
-      );
-      await writeFile(at('users.new'), `${lines.join('\n')}\n`);
-      await rename(at('users.new'), at('users'));
+      // A file a user: Dovecot looks for changes of one file once a second only.
+      const line = `${user}:{PLAIN}${password}:${uid}:${gid}::${at('mail', user)}::\n`;
+      await writeFile(at('users', `${user}.new`), line);
+      await rename(at('users', `${user}.new`), at('users', user));
       await makeMaildir(maildir(user));
     },
     async deliver(user, bytes, { folder, at: receivedAt } = {}) {
@@ -140,7 +141,10 @@ export async function startDovecot(users: Record<string, string>): Promise<Dovec
         await rm(path.join(maildir(user, folder), file), { force: true });
     },
     refusedLogins: () => logCount(/Password mismatch/g),
-    logins: () => logCount(/imap-login: Info: Login:/g),
+    async processTitles() {
+      const { stdout } = await promisify(execFile)('ps', ['-o', 'args=', '-s', String(server!.pid)]);
+      return stdout;
+    },
     async start() {
       server = spawn(DOVECOT, ['-F', '-c', at('dovecot.conf')], { stdio: 'ignore', detached: true });
       for (let tries = 0; !(await greets(port)); tries++) {
@@ -176,6 +180,7 @@ export async function startDovecot(users: Record<string, string>): Promise<Dovec
   }
 
   await mkdir(at('mail'), { recursive: true });
+  await mkdir(at('users'), { recursive: true });
   // Dovecot's own processes run as yet another user and must look inside.
   await chmod(root, 0o755);
   await own(at('mail'));
@@ -198,6 +203,7 @@ ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_verbose = yes
+verbose_proctitle = yes
 auth_failure_delay = 0
 default_internal_user = ${me}
 default_login_user = ${login}
@@ -211,11 +217,11 @@ protocol imap {
 }
 passdb {
   driver = passwd-file
-  args = username_format=%u ${root}/users
+  args = username_format=%u ${root}/users/%u
 }
 userdb {
   driver = passwd-file
-  args = username_format=%u ${root}/users
+  args = username_format=%u ${root}/users/%u
 }
 namespace inbox {
   inbox = yes
@@ -230,7 +236,9 @@ service imap-login {
   }
 }
 service anvil {
-  ${asRoot ? '' : 'chroot ='}
+  ${asRoot ? '' : 'chroot =\n  '}unix_listener anvil-auth-penalty {
+    mode = 0
+  }
 }
 service stats {
   ${asRoot ? '' : 'chroot ='}

@@ -2,9 +2,10 @@ import type { FetchMessageObject, ImapFlow } from 'imapflow';
 import type { ChannelDeps, RecordArrival } from '../../../src/contract/index.ts';
 import type { EmailConfig, ImapConfig } from '../config.ts';
 import { readFailure } from './failure.ts';
+import type { Losses } from './losses.ts';
 import { type FolderPosition, readPosition, writePosition } from './position.ts';
 import { sequenceSet } from './range.ts';
-import { type Listed, recordLarge, recordSmall } from './record-mails.ts';
+import { type Failures, type Listed, recordLarge, recordSmall, type Take } from './record-mails.ts';
 import type { ImapTiming } from './timing.ts';
 
 /** Larger mails are streamed, one at a time. */
@@ -14,8 +15,6 @@ const LIST_WINDOW = 2_000;
 /** One FETCH, one move of the cursor. */
 const BATCH_COUNT = 500;
 const BATCH_BYTES = 16 * 1024 * 1024;
-/** A mail that ended the connection so often is put aside, so that those behind it come in. */
-const LOSSES_MAX = 3;
 /** More unreadable mails than this are no bad mails but a bad server. */
 const FAILED_MAX = 1_000;
 
@@ -26,8 +25,8 @@ export interface ScanContext {
   record: RecordArrival;
   signal: AbortSignal;
   timing: ImapTiming;
-  /** How often the connection broke while a certain mail was due; outlives connections. */
-  losses: Map<string, number>;
+  /** Outlives connections. */
+  losses: Losses;
 }
 
 /**
@@ -42,19 +41,21 @@ export async function scanFolder(
 ): Promise<{ recorded: number; failed: number }> {
   const { client, config, deps, signal } = context;
   // A fresh EXAMINE each time: what the client remembers of a mailbox (`exists`) may be stale.
-  const box = await client.mailboxOpen(folder, { readOnly: !config.imap.markSeen });
-  const uidValidity = String(box.uidValidity);
+  const opened = await client.mailboxOpen(folder, { readOnly: !config.imap.markSeen });
+  const uidValidity = String(opened.uidValidity);
   const { position, reseeded } = await readPosition(deps.cursor, folder, uidValidity);
   if (reseeded)
     deps.log.warn(
       { folder, uidValidity },
       'the server numbered the folder anew; it is read again from the start',
     );
+  const box = boxOf(folder, position);
+  const single = (uid: number) => context.losses.single(box, uid);
   const uids = await newUids(client, position.lastUid, config.imap.since);
   let recorded = 0;
   for (let at = 0; at < uids.length; at += LIST_WINDOW) {
     const window = uids.slice(at, at + LIST_WINDOW);
-    for (const batch of batches(await list(client, window))) {
+    for (const batch of batches(await list(client, window), single)) {
       signal.throwIfAborted();
       recorded += await takeBatch(context, folder, position, batch);
     }
@@ -87,20 +88,20 @@ async function list(client: ImapFlow, uids: number[]): Promise<Listed[]> {
   return rows.sort((a, b) => a.uid - b.uid);
 }
 
-/** Cuts into runs that one FETCH may hold; a large mail stands alone. */
-function* batches(mails: Listed[]): Generator<Listed[]> {
+/** Cuts into runs that one FETCH may hold; a large mail stands alone, and so does one that must be `single`. */
+function* batches(mails: Listed[], single: (uid: number) => boolean): Generator<Listed[]> {
   let batch: Listed[] = [];
   let bytes = 0;
   for (const mail of mails) {
-    const large = mail.size > SMALL_MAX_BYTES;
-    if (batch.length && (large || batch.length >= BATCH_COUNT || bytes + mail.size > BATCH_BYTES)) {
+    const alone = mail.size > SMALL_MAX_BYTES || single(mail.uid);
+    if (batch.length && (alone || batch.length >= BATCH_COUNT || bytes + mail.size > BATCH_BYTES)) {
       yield batch;
       batch = [];
       bytes = 0;
     }
     batch.push(mail);
     bytes += mail.size;
-    if (!large) continue;
+    if (!alone) continue;
     yield batch;
     batch = [];
     bytes = 0;
@@ -108,48 +109,55 @@ function* batches(mails: Listed[]): Generator<Listed[]> {
   if (batch.length) yield batch;
 }
 
+const boxOf = (folder: string, { uidValidity }: FolderPosition): string => `${folder}:${uidValidity}`;
+
 async function takeBatch(
   context: ScanContext,
   folder: string,
   position: FolderPosition,
   batch: Listed[],
 ): Promise<number> {
-  const { config, client, deps, losses } = context;
-  const lossKey = (uid: number) => `${folder}:${position.uidValidity}:${uid}`;
-  const suspects = batch.filter((mail) => (losses.get(lossKey(mail.uid)) ?? 0) >= LOSSES_MAX);
-  const mails = batch.filter((mail) => !suspects.includes(mail));
+  const { config, client, deps, losses, signal } = context;
+  const box = boxOf(folder, position);
+  const last = batch.at(-1)!.uid;
+  const mails = batch.filter((mail) => !losses.exhausted(box, mail.uid));
   const take = { ...context, folder, uidValidity: position.uidValidity };
   const seen = new Set<number>();
   try {
-    const large = mails.length === 1 && mails[0]!.size > SMALL_MAX_BYTES;
-    const failures = large
-      ? await recordLarge(take, mails[0]!, seen)
-      : mails.length
-        ? await recordSmall(take, mails, seen)
-        : new Map<number, unknown>();
-    for (const mail of suspects)
-      failures.set(mail.uid, new Error('the connection ended each time it was read'));
+    const failures = await recordBatch(take, mails, seen);
+    for (const mail of batch)
+      if (!mails.includes(mail))
+        failures.set(mail.uid, new Error('the connection ended each time it was read'));
     putAside(context, folder, position, failures);
-    await advance(context, folder, position, batch.at(-1)!.uid);
+    await advance(context, folder, position, last);
+    losses.passed(box, last);
     const done = mails.filter((mail) => !failures.has(mail.uid)).map((mail) => mail.uid);
     if (config.imap.markSeen && done.length)
       await client.messageFlagsAdd(sequenceSet(done), ['\\Seen'], { uid: true });
     return done.length;
   } catch (error) {
     const due = mails.find((mail) => !seen.has(mail.uid));
-    if (due && readFailure(error).kind === 'connection' && !context.signal.aborted) {
-      losses.set(lossKey(due.uid), (losses.get(lossKey(due.uid)) ?? 0) + 1);
+    if (due && readFailure(error).kind === 'connection' && !signal.aborted) {
+      losses.note(box, due.uid, last);
       deps.log.warn({ folder, uid: due.uid, err: error }, 'the connection ended while this mail was due');
     }
     throw error;
   }
 }
 
+async function recordBatch(take: Take, mails: Listed[], seen: Set<number>): Promise<Failures> {
+  const [only] = mails;
+  if (!only) return new Map();
+  return mails.length === 1 && only.size > SMALL_MAX_BYTES
+    ? await recordLarge(take, only, seen)
+    : await recordSmall(take, mails, seen);
+}
+
 function putAside(
   { deps, timing }: ScanContext,
   folder: string,
   position: FolderPosition,
-  failures: ReadonlyMap<number, unknown>,
+  failures: Failures,
 ): void {
   for (const [uid, error] of failures) {
     deps.log.error(

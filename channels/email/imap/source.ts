@@ -5,6 +5,7 @@ import { type AccessTokens, createAccessTokens } from '../oauth.ts';
 import { Backoff, pause } from './backoff.ts';
 import { connectImap } from './connect.ts';
 import { type ImapFailure, readFailure } from './failure.ts';
+import { Losses } from './losses.ts';
 import { type ScanContext, scanFolder } from './scan-folder.ts';
 import { IMAP_TIMING, type ImapTiming } from './timing.ts';
 
@@ -26,7 +27,7 @@ export function createImapSource(
     exclusive: true,
     silentAfterMs: SILENT_AFTER_MS,
     run: (record, signal) =>
-      keepConnected({ config, deps, record, signal, timing, losses: new Map(), tokens }),
+      keepConnected({ config, deps, record, signal, timing, losses: new Losses(), tokens }),
   };
 }
 
@@ -49,9 +50,10 @@ async function keepConnected(session: Session): Promise<void> {
       if (signal.aborted) break;
       const failure = readFailure(error);
       deps.log.warn({ code: failure.code, err: error }, 'the mailbox connection ended');
-      // A connection that only broke is first tried again; what cannot be reached is told.
-      if (connectedAt === undefined) deps.health.failing(failure.code, failure.message);
-      else if (performance.now() - connectedAt >= timing.stableAfterMs) reconnect.reset();
+      // A connection that has lived and then broke is first opened again; everything else is told.
+      if (connectedAt !== undefined && performance.now() - connectedAt >= timing.stableAfterMs)
+        reconnect.reset();
+      else deps.health.failing(failure.code, failure.message);
       await pause(failure.kind === 'refused' ? refused.next() : reconnect.next(), signal);
     } finally {
       client?.close();
@@ -114,30 +116,34 @@ async function scanAll(context: ScanContext, folders: string[], problems: Proble
   else deps.health.ok(asideCount ? `${asideCount} mails could not be read and are tried again` : undefined);
 }
 
-/** Resolves `wait` when mail is announced, the connection ends, the signal aborts or the time is over. */
+/**
+ * Resolves `wait` when mail is announced in the folder that is selected, when the connection ends, the signal
+ * aborts or the time is over.
+ */
 function watchForNews(client: ImapFlow, signal: AbortSignal) {
-  let arrived = false;
+  const changed = new Set<string>();
   let wake: (() => void) | undefined;
-  const tell = () => {
-    arrived = true;
-    wake?.();
-  };
-  client.on('exists', tell);
-  client.on('close', () => {
-    signal.removeEventListener('abort', tell);
-    tell();
+  const selectedChanged = () => client.mailbox !== false && changed.has(client.mailbox.path);
+  const over = () => signal.aborted || !client.usable;
+  const end = () => wake?.();
+  client.on('exists', ({ path }: { path: string }) => {
+    changed.add(path);
+    if (selectedChanged()) wake?.();
   });
-  signal.addEventListener('abort', tell, { once: true });
+  client.on('close', () => {
+    signal.removeEventListener('abort', end);
+    end();
+  });
+  signal.addEventListener('abort', end, { once: true });
   return {
-    clear() {
-      arrived = false;
-    },
+    clear: () => changed.clear(),
     async wait(ms: number) {
-      if (arrived || ms <= 0 || signal.aborted || !client.usable) return;
+      if (ms <= 0 || selectedChanged() || over()) return;
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         wake = resolve;
-        timer = setTimeout(resolve, ms);
+        // A timer may fire a fraction early; the poll must be due when it does.
+        timer = setTimeout(resolve, Math.ceil(ms) + 1);
       });
       clearTimeout(timer);
       wake = undefined;
