@@ -1,4 +1,3 @@
-import libmime from 'libmime';
 import { cleanHtml } from './clean-html.ts';
 import { cutQuote } from './cut-quote.ts';
 import { decodeText } from './decode-text.ts';
@@ -6,6 +5,7 @@ import type { Leaf } from './gather.ts';
 import { boundHtml } from './html-shape.ts';
 import { htmlToMarkedText, textToHtml, unmarked, unquoted } from './html-text.ts';
 import { FORWARD_SUBJECT } from './quote-words.ts';
+import { unflow } from './unflow.ts';
 
 export interface Words {
   text: string;
@@ -82,7 +82,7 @@ async function convert(html: string): Promise<string> {
 function decodeLeaf(leaf: Leaf, flags: Set<string>): string {
   const { text, unknownCharset } = decodeText(leaf.kept, leaf.charset, leaf.role === 'html');
   if (unknownCharset !== undefined) flags.add('charset-unknown');
-  return leaf.flowed ? libmime.decodeFlowed(text, leaf.delSp) : text;
+  return leaf.flowed ? unflow(text, leaf.delSp) : text;
 }
 
 const join = (left: string, right: string, between: string): string =>

@@ -14,6 +14,7 @@ const ATTRIBUTION_CHARS_MAX = 400;
 const BLOCK_LINES_MAX = 9;
 /** A signature below `--` is short; more lines than this are text. */
 const SIGNATURE_LINES_MAX = 15;
+const RULE_CHARS_MAX = 200;
 const DEVICE_LINE_CHARS_MAX = 100;
 
 const MARKS = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c]/g;
@@ -90,7 +91,7 @@ function attributionStart(lines: readonly string[], last: number): number | unde
   let text = '';
   for (let start = last; start >= 0 && last - start < ATTRIBUTION_LINES_MAX; start--) {
     const line = plain(lines[start]!);
-    if (line === '' || isQuoted(line)) return undefined;
+    if (line === '' || line.length > ATTRIBUTION_CHARS_MAX || isQuoted(line)) return undefined;
     text = start === last ? line.replace(/\s*[:：]$/, '') : `${line} ${text}`;
     if (text.length > ATTRIBUTION_CHARS_MAX) return undefined;
     if (start === last && text === line) return undefined;
@@ -106,6 +107,7 @@ function quotedBelow(lines: readonly string[], at: number): boolean {
 }
 
 const isOriginalMessage = (line: string): boolean => {
+  if (line.length > RULE_CHARS_MAX) return false;
   const bare = /^[-_—–=*]{2,}\s*(.{2,60}?)\s*[-_—–=*]{2,}$/.exec(line)?.[1];
   return bare !== undefined && ORIGINAL_MESSAGE.test(bare);
 };
@@ -147,6 +149,6 @@ function above(lines: readonly string[], at: number): number {
   return start;
 }
 
-const isQuoted = (line: string): boolean => /^\s{0,3}>/.test(line) && !/^\s*>{3,}\s*\S+\s*<{3,}/.test(line);
+const isQuoted = (line: string): boolean => /^\s{0,3}>/.test(line);
 const plain = (line: string): string => line.replace(MARKS, '').replaceAll('\u00a0', ' ').trim();
 const joined = (lines: readonly string[]): string => lines.join('\n').replace(/\n{3,}/g, '\n\n');

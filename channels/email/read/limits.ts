@@ -34,7 +34,7 @@ export const HTML_TAGS_MAX = 12_000;
 export const HTML_DEPTH_MAX = 400;
 
 /** Characters of text in which quotes and signatures are looked for; what lies behind is kept as it is. */
-export const CUT_CHARS_MAX = 256 * 1024;
+export const CUT_CHARS_MAX = 128 * 1024;
 
 /** Bytes of each part of a delivery report that are looked at. */
 export const REPORT_PART_BYTES_MAX = 128 * 1024;

@@ -1,6 +1,7 @@
 import { parseAddressHeader } from 'mailparser';
 import { ADDRESSES_MAX, type Address, NAME_MAX_CHARS } from '../../../src/contract/index.ts';
 import { type Headers, oneLine } from './headers.ts';
+import { FIELD_CHARS_MAX } from './limits.ts';
 
 const ADDRESS_CHARS_MAX = 512;
 
@@ -17,8 +18,14 @@ export interface ReadAddresses {
 export function readAddresses(headers: Headers, key: string): ReadAddresses {
   const seen = new Map<string, Address>();
   let cut = false;
+  let chars = 0;
   for (const field of headers.all(key)) {
-    for (const { address, name } of parse(field)) {
+    chars += field.length;
+    if (chars > FIELD_CHARS_MAX) return { addresses: [...seen.values()], cut: true };
+    // The last address of a field that was cut may have lost its end.
+    const long = field.length >= FIELD_CHARS_MAX;
+    cut ||= long;
+    for (const { address, name } of parse(long ? field.slice(0, field.lastIndexOf(',')) : field)) {
       const value = mailboxOf(address);
       if (value === undefined || seen.has(value)) continue;
       if (seen.size >= ADDRESSES_MAX) cut = true;

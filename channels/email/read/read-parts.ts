@@ -3,7 +3,7 @@ import { type Attachment, type Body, type Parts, partsOf } from '../../../src/co
 import type { Leaf } from './gather.ts';
 import { nameOf } from './name-attachment.ts';
 import { type Decoder, undoTransfer } from './undo-transfer.ts';
-import { walk } from './walk.ts';
+import { BodyFailed, walk } from './walk.ts';
 
 const keyOf = (leaf: Leaf): string => `part-${leaf.ordinal}`;
 
@@ -63,6 +63,8 @@ async function readAnew(
         await visited;
       },
     });
+  } catch (error) {
+    throw error instanceof BodyFailed ? error.cause : error;
   } finally {
     open?.stream.destroy();
   }

@@ -1,3 +1,4 @@
+import { finished } from 'node:stream';
 import mailsplit from '@zone-eu/mailsplit';
 import type { Body } from '../../../src/contract/index.ts';
 import { DEPTH_MAX, HEADER_BYTES_MAX, PARTS_MAX } from './limits.ts';
@@ -43,7 +44,10 @@ export async function walk(body: Body, visitor: Visitor): Promise<void> {
   });
   const source = body.bytes ? undefined : body.open();
   if (source) {
-    source.once('error', (error) => splitter.destroy(new BodyFailed(error)));
+    // Also when it closes before its end, which no pipe passes on.
+    finished(source, { writable: false }, (error) => {
+      if (error) splitter.destroy(new BodyFailed(error));
+    });
     source.pipe(splitter);
   } else splitter.end(body.bytes);
 
