@@ -42,7 +42,7 @@ export class ConfigError extends Error {
 }
 
 /** Reads and checks everything; throws ConfigError with all mistakes at once. An empty value counts as absent. */
-export function readEnv(env: NodeJS.ProcessEnv): Env {
+export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
   const problems: string[] = [];
   const read = <S extends z.ZodType>(variable: Variable & { schema: S }): z.output<S> | undefined => {
     const given = look(variable, env, problems);
@@ -73,6 +73,9 @@ export function readEnv(env: NodeJS.ProcessEnv): Env {
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(result);
 }
+
+/** The same with some variables changed, by their names. */
+export const readEnvWith = (changes: NodeJS.ProcessEnv): Env => readEnv({ ...process.env, ...changes });
 
 /** Whether NAME_FILE is understood beside NAME. */
 export function mayBeFile(variable: Variable): boolean {

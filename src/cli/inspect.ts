@@ -62,7 +62,7 @@ async function configFor(kind: OfferedKind, given: string | undefined): Promise<
     import('../../config/env.ts'),
     import('./read-argument.ts'),
   ]);
-  return checkConfig(type, await readObject('--config', given), readEnv(process.env).provider);
+  return checkConfig(type, await readObject('--config', given), readEnv().provider);
 }
 
 /** A channel with a webhook gets its bytes by HTTP, any other by mail. */

@@ -7,21 +7,21 @@ import { findServer, type RunningServer } from './server-file.ts';
 
 /** Where the demo keeps its data, below the data folder that everything else uses. */
 export const DEMO_FOLDER = 'demo';
-const DEFAULT_FOLDER = '.earshot';
+export const DEFAULT_FOLDER = '.earshot';
 
 /**
  * The environment, seen from where a command is called: beside a running demo, and where nothing else was ever
  * started, a command means the demo.
  */
 export function readSettings(): Env {
-  const env = readEnv(process.env);
+  const env = readEnv();
   if (isChosen(env) || findServer(env.dataDir) || existsSync(join(env.dataDir, 'services.json'))) return env;
   return findServer(demoOf(env)) ? settingsOfDemo(env) : env;
 }
 
 /** The running server and the settings to reach its data with. Throws CliError `server_not_running`. */
 export function findRunning(): { env: Env; server: RunningServer } {
-  const env = readEnv(process.env);
+  const env = readEnv();
   const own = findServer(env.dataDir);
   if (own) return { env, server: own };
   const demo = isChosen(env) ? undefined : findServer(demoOf(env));

@@ -17,7 +17,7 @@ export function registerStart(program: Command): void {
       const unknown = asked?.find((name) => !(ROLES as readonly string[]).includes(name));
       if (unknown !== undefined)
         throw wrongUsage(`--role: "${unknown}" is no role; there are ${ROLES.join(', ')}.`);
-      const env = readEnv(process.env);
+      const env = readEnv();
       const roles = asked ? ROLES.filter((name) => asked.includes(name)) : ROLES;
       await serve({ env, roles, log: createLog(env.logLevel) });
     });

@@ -32,7 +32,7 @@ async function verify(kind: string, { config: given, url, method, header }: Opti
   const parsed = URL.parse(url);
   if (!parsed) throw wrongUsage(`--url: "${url}" is no URL.`);
   const type = await channelType(kind);
-  const config = checkConfig(type, await readObject('--config', given), readEnv(process.env).provider);
+  const config = checkConfig(type, await readObject('--config', given), readEnv().provider);
   const { hookUrl, path } = takeApart(url, parsed);
   const channel = openOffline(type, config, hookUrl);
   if (!channel.webhook) throw wrongUsage(`Nobody calls an inbox of kind ${kind}: it has no webhook.`);
