@@ -64,6 +64,8 @@ export interface OpenOptions {
   log: Log;
   /** Given by who has them open already, and then not closed here. */
   services?: Services;
+  /** How long a MongoDB that does not answer yet is waited for; default as `openStore`. */
+  waitMs?: number;
   signal?: AbortSignal;
 }
 
@@ -71,7 +73,7 @@ export interface OpenOptions {
  * Opens services, store and what is read through it; makes missing indexes.
  * Rejects with ConfigError, ServicesError, StoreUnavailable, IndexConflict; nothing stays open then.
  */
-export async function openHouse({ env, log, services: given, signal }: OpenOptions): Promise<House> {
+export async function openHouse({ env, log, services: given, waitMs, signal }: OpenOptions): Promise<House> {
   const now = () => new Date();
   const sealer = createSealer(keepSecret(env));
   const services = given ?? (await openServices({ ...env, log: (line) => log.info({}, line) }));
@@ -80,7 +82,11 @@ export async function openHouse({ env, log, services: given, signal }: OpenOptio
   };
   let store: Store | undefined;
   try {
-    store = await openStore(services.mongodbUri, { log, ...(signal ? { signal } : {}) });
+    store = await openStore(services.mongodbUri, {
+      log,
+      ...(waitMs === undefined ? {} : { waitMs }),
+      ...(signal ? { signal } : {}),
+    });
     await ensureIndexes(store, INDEXES);
     const types = await loadChannels();
     const opened = store;

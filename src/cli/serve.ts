@@ -1,25 +1,34 @@
 import { constants } from 'node:os';
 import type { Env } from '../../config/env.ts';
+import type { Services } from '../embedded/index.ts';
 import type { Log } from '../lib/log.ts';
-import { type Earshot, type Role, startEarshot } from '../main.ts';
+import { type Role, startEarshot } from '../main.ts';
 import { removeServerFile, writeServerFile } from './server-file.ts';
 
 export interface ServeOptions {
   env: Env;
   roles: readonly Role[];
   log: Log;
-  /** Called once it listens; what it rejects with ends the server. */
-  ready?: (earshot: Earshot) => Promise<void>;
+  /** Open already, and closed by whoever opened them. */
+  services?: Services;
+  /** Called once it listens, with where; what it rejects with ends the server. The signal says that it ends. */
+  ready?: (url: string, signal: AbortSignal) => Promise<void>;
 }
 
 /**
  * Runs Earshot until a signal asks it to end, and resolves when everything is closed. A second signal ends it at
  * once: whatever was under way is taken up again from MongoDB by the next start.
  */
-export async function serve({ env, roles, log, ready }: ServeOptions): Promise<void> {
+export async function serve({ env, roles, log, services, ready }: ServeOptions): Promise<void> {
   const asked = listenForSignals(log);
   endOnEscapedErrors(log);
-  const earshot = await startEarshot({ env, roles, log, signal: asked.signal });
+  const earshot = await startEarshot({
+    env,
+    roles,
+    log,
+    signal: asked.signal,
+    ...(services ? { services } : {}),
+  });
   try {
     if (earshot.url) {
       const local = localUrl(earshot.url, env.host);
@@ -30,8 +39,8 @@ export async function serve({ env, roles, log, ready }: ServeOptions): Promise<v
         publicUrl: env.publicUrl,
       });
       log.info({ url: local, publicUrl: env.publicUrl, roles }, `Earshot listens on ${local}`);
+      await ready?.(local, asked.signal);
     } else log.info({ roles }, `Earshot runs (${roles.join(', ')})`);
-    await ready?.(earshot);
     await asked.stop;
     log.info({}, 'Earshot is ending: it finishes what runs');
   } finally {

@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
 import { wrongUsage } from './errors.ts';
-import type { TailLine } from './follow-messages.ts';
 import { say, sayJson } from './output.ts';
-
-const TEXT_SHOWN_CHARS = 100;
 
 interface Options {
   inbox?: string;
@@ -20,10 +17,11 @@ export function registerTail(program: Command): void {
 }
 
 async function tail({ inbox, count: given }: Options, command: Command): Promise<void> {
-  const [{ readSettings }, { withHouse }, { followMessages }] = await Promise.all([
+  const [{ readSettings }, { withHouse }, { followMessages }, { wordsOf }] = await Promise.all([
     import('./settings.ts'),
     import('./with-house.ts'),
     import('./follow-messages.ts'),
+    import('./tail-words.ts'),
   ]);
   const count = given === undefined ? Number.POSITIVE_INFINITY : Number(given);
   if (Number.isNaN(count) || count < 1) throw wrongUsage(`--count: "${given}" is no number above 0.`);
@@ -39,12 +37,4 @@ async function tail({ inbox, count: given }: Options, command: Command): Promise
       if (left <= 0) return;
     }
   });
-}
-
-function wordsOf({ at, ticket, direction, type, inbox, from, status, text }: TailLine): string {
-  const time = at.toTimeString().slice(0, 8);
-  const arrow = type === 'message' ? (direction === 'in' ? '<-' : '->') : '--';
-  const who = [inbox, from, type === 'message' ? status : type].filter(Boolean).join(' ');
-  const short = text.replace(/\s+/g, ' ').slice(0, TEXT_SHOWN_CHARS);
-  return `${time}  #${ticket ?? '?'}  ${arrow} ${who}: ${short}`;
 }

@@ -3,8 +3,6 @@ import type { Log } from '../lib/log.ts';
 import type { House } from '../main.ts';
 import { remark } from './output.ts';
 
-const LEVELS_SHOWN = 30; // pino's "info"
-
 /** Opens what is stored for as long as one command needs it; a running server's services are shared. */
 export async function withHouse<T>(env: Env, work: (house: House) => Promise<T>): Promise<T> {
   const { openHouse } = await import('../main.ts');
@@ -17,12 +15,12 @@ export async function withHouse<T>(env: Env, work: (house: House) => Promise<T>)
 }
 
 /** The log of a command: words on standard error, since a person reads along. */
-export async function wordyLog(): Promise<Log> {
+export async function wordyLog(level: 'info' | 'warn' = 'info'): Promise<Log> {
   const { createLog } = await import('../lib/log.ts');
-  return createLog('info', {
+  return createLog(level, {
     write(line) {
-      const { level, msg } = JSON.parse(line) as { level: number; msg: string };
-      if (level >= LEVELS_SHOWN) remark(msg);
+      const { msg, err } = JSON.parse(line) as { msg: string; err?: { message: string } };
+      remark(err ? `${msg}: ${err.message}` : msg);
     },
   });
 }
