@@ -43,33 +43,31 @@ const IMPORTED_BY: Record<string, readonly string[]> = {
   config: ['src/main.ts', 'src/cli'],
 };
 
-/** Where a package may be imported (the demo plays the customers and their mail server). `types` adds rooms that may know its types, which are gone at run time. */
-const HOMES: Record<string, { rooms: readonly string[]; types?: readonly string[] }> = {
-  mongoose: {
-    rooms: ['src/store', ...DOMAIN, 'src/agents', 'src/gateway', 'src/embedded', 'workers', 'src/cli'],
-  },
-  bullmq: { rooms: ['src/queues'] },
-  ioredis: { rooms: ['src/queues'], types: ['src/main.ts'] },
-  fastify: { rooms: ['src/gateway'] },
-  'fastify-type-provider-zod': { rooms: ['src/gateway'] },
-  '@fastify/swagger': { rooms: ['src/gateway'] },
-  '@fastify/swagger-ui': { rooms: ['src/gateway'] },
-  commander: { rooms: ['src/cli'] },
-  pino: { rooms: ['src/lib/log.ts'] },
-  'prom-client': { rooms: ['src/lib/metrics.ts'] },
-  imapflow: { rooms: ['channels/email'] },
-  nodemailer: { rooms: ['channels/email', 'src/cli/demo'] },
-  mailparser: { rooms: ['channels/email', 'src/cli/demo'] },
-  mailauth: { rooms: ['channels/email'] },
-  libmime: { rooms: ['channels/email'] },
-  libqp: { rooms: ['channels/email'] },
-  '@zone-eu/mailsplit': { rooms: ['channels/email'] },
-  'smtp-server': { rooms: ['channels/email', 'src/cli/demo'] },
-  'sanitize-html': { rooms: ['channels/email'] },
-  'html-to-text': { rooms: ['channels/email'] },
-  twilio: { rooms: ['channels/sms', 'channels/voice', 'channels/whatsapp'] },
-  'sms-segments-calculator': { rooms: ['channels/sms'] },
-  'mongodb-memory-server-core': { rooms: ['src/embedded'] },
+/** Where a package may be imported (the demo plays the customers and their mail server, doctor asks the services). */
+const HOMES: Record<string, readonly string[]> = {
+  mongoose: ['src/store', ...DOMAIN, 'src/agents', 'src/gateway', 'src/embedded', 'workers', 'src/cli'],
+  bullmq: ['src/queues'],
+  ioredis: ['src/queues', 'src/cli/doctor'],
+  fastify: ['src/gateway'],
+  'fastify-type-provider-zod': ['src/gateway'],
+  '@fastify/swagger': ['src/gateway'],
+  '@fastify/swagger-ui': ['src/gateway'],
+  commander: ['src/cli'],
+  pino: ['src/lib/log.ts'],
+  'prom-client': ['src/lib/metrics.ts'],
+  imapflow: ['channels/email'],
+  nodemailer: ['channels/email', 'src/cli/demo'],
+  mailparser: ['channels/email', 'src/cli/demo'],
+  mailauth: ['channels/email'],
+  libmime: ['channels/email'],
+  libqp: ['channels/email'],
+  '@zone-eu/mailsplit': ['channels/email'],
+  'smtp-server': ['channels/email', 'src/cli/demo'],
+  'sanitize-html': ['channels/email'],
+  'html-to-text': ['channels/email'],
+  twilio: ['channels/sms', 'channels/voice', 'channels/whatsapp'],
+  'sms-segments-calculator': ['channels/sms'],
+  'mongodb-memory-server-core': ['src/embedded'],
 };
 /** Small and pure: anywhere but in lib and contract, which know zod alone. */
 const ANYWHERE = [
@@ -141,16 +139,14 @@ describe('a package', () => {
   const packages = imports.filter(({ kind }) => kind === 'package');
 
   test('is imported at its home alone', () => {
-    const wrong = packages.filter(({ file, target, typeOnly }) => {
+    const wrong = packages.filter(({ file, target }) => {
       if (isIn(file, PURE) && target === 'zod') return false;
       if (ANYWHERE.includes(target)) return isIn(file, PURE);
       const home = HOMES[target];
-      return !home || !isIn(file, [...home.rooms, ...(typeOnly ? (home.types ?? []) : [])]);
+      return !home || !isIn(file, home);
     });
     expect(
-      wrong.map(
-        (it) => `${at(it)} imports ${it.target}; its home: ${HOMES[it.target]?.rooms ?? 'none named here'}`,
-      ),
+      wrong.map((it) => `${at(it)} imports ${it.target}; its home: ${HOMES[it.target] ?? 'none named here'}`),
     ).toEqual([]);
   });
 
