@@ -1,6 +1,7 @@
 import type { ChannelDeps, RecordArrival, Source } from '../../src/contract/index.ts';
 import type { EmailConfig } from './config.ts';
 import { Backoff, pause } from './imap/backoff.ts';
+import { askNeighbour } from './listen/neighbour.ts';
 import { describeListenError, joinListener, type Listening } from './listen/shared-listener.ts';
 
 /** A listener says that it lives at each renewal of `health.ok`. */
@@ -8,6 +9,8 @@ const REPORT_MS = 60_000;
 const SILENT_AFTER_MS = 5 * 60_000;
 const BIND_RETRY_MS = 1_000;
 const BIND_RETRY_MAX_MS = 30_000;
+/** How soon mail is taken again after the process that held the port has died. */
+const STAND_BY_MS = 2_000;
 
 /** A source that takes mail by SMTP. */
 export interface ListenSource extends Source {
@@ -30,9 +33,7 @@ export function createListener(
         try {
           listening = await joinListener(deps.host, config.listen.port, { config, record, log: deps.log });
         } catch (error) {
-          const { code, message } = describeListenError(error, deps.host, config.listen.port);
-          deps.health.failing(code, message);
-          await pause(bind.next(), signal);
+          await pause(await explain(error, config, deps, bind), signal);
           continue;
         }
         try {
@@ -48,4 +49,20 @@ export function createListener(
       }
     },
   };
+}
+
+/** Says why the port cannot be had, and gives the time to the next try in milliseconds. */
+async function explain(
+  error: unknown,
+  { address, listen }: EmailConfig & { listen: { port: number } },
+  deps: ChannelDeps,
+  bind: Backoff,
+): Promise<number> {
+  const { code, message } = describeListenError(error, deps.host, listen.port);
+  if (code === 'port_taken' && (await askNeighbour(deps.host, listen.port, address)) === 'desk') {
+    deps.health.ok(`another process of this desk takes mail on ${deps.host}:${listen.port}`);
+    return STAND_BY_MS;
+  }
+  deps.health.failing(code, message);
+  return bind.next();
 }
