@@ -51,8 +51,15 @@ const BEFORE = new RegExp(
   'gi',
 );
 
-/** Words that make the digits behind them a time. */
+/** Words that make a year of what looks like one. */
 const TIME = /\b(?:since|sejak|in|on|at|until|hingga|sampai|tanggal|tarikh|year|tahun)\b|年/i;
+const YEAR = /^(?:19|20)\d\d$/;
+/** A code that nothing names but its six or more digits ("your code is 482913", "Kode: 482913"). */
+const BARE = new RegExp(
+  `(?<!(?:error|promo|zip|postal|post|area|country|discount|voucher|coupon|referral|status|response|booking|product|sort|branch|bank|swift|reason|merchant|transaction|order|tracking|reference|invoice|ticket)[ -]?)(?<![a-z0-9_])(?:code|kode|kod)\\s{0,3}(?:${IS}[:：=]?)?\\s{0,3}((?:\\d{3}[ -]\\d{3}|\\d{6,8})(?![.,:/ -]?[\\d•]))${NOT_UNIT}`,
+  'gi',
+);
+
 /** Words that make the digits behind them something else. */
 const OTHER_THING =
   /\b(?:orders?|pesanan|ref(?:erence)?|txn|trx|transactions?|transaksi|invoices?|faktur|tickets?|tiket|cases?|accounts?|acct|rekening|akaun|akun|phones?|telepon|hp|mobile|amount|jumlah|nominal|saldo|balance|paid|pay|payment|bayar|charged?|debit(?:ed)?|deduct(?:ed)?|potong|lost|transfer(?:red)?|top ?-?up|refund|rp|idr|usd|rm|myr|sgd|error|status|room|zip|postal|version|v|id)\b|[#$€£¥₫฿]|订单|訂單|流水|交易|金额|金額|转账|轉賬|手机|手機|电话|電話|账号|賬號|账户|卡号|余额|充值|扣|编号/i;
@@ -64,7 +71,7 @@ const NEW_SENTENCE = /[.!?;。！？；]\s*\S*[\p{L}]/u;
 
 /** The word that follows "password is", or a colon. */
 const WORD = new RegExp(
-  `(?:\\s(?:saya|aku|gue|ku|my|anda|kamu|baru|lama|akun|login|aplikasi|for [a-z]{1,20}(?: [a-z]{1,20})?)){0,3}(?:nya)?\\s{0,3}(?:(${IS})|(?<=\\s)(?=\\S*\\d))\\s{0,3}["'“‘「]?([^\\s"'“”‘’「」<>•${COVER}]{3,64})`,
+  `(?:\\s(?:saya|aku|gue|ku|my|anda|kamu|baru|lama|akun|login|aplikasi|for [a-z]{1,20}(?: [a-z]{1,20})?)){0,3}(?:nya)?\\s{0,3}(?:(${IS}[:：=]?)|(?<=\\s)(?=\\S*\\d))\\s{0,3}["'“‘「]?([^\\s"'“”‘’「」<>•${COVER}]{3,64})`,
   'yi',
 );
 /** Codes of letters and digits, where a colon or "is" says that it is one. */
@@ -73,7 +80,9 @@ const MIXED = new RegExp(
   'yi',
 );
 const NO_PASSWORD =
-  /^(?:not|now|wrong|incorrect|correct|right|expired|invalid|valid|being|still|never|always|the|an?|my|your|too|very|only|also|just|required|needed|weak|strong|reset|changed|locked|blocked|disabled|rejected|forgotten|lost|stolen|leaked|hacked|compromised|saved|stored|unknown|different|same|case|working|ok(?:ay)?|fine|broken|empty|what|how|where|why|when|which|please|because|but|and|for|can|could|did|does|was|https?:.*|salah|benar|tidak|tak|gak|ga|nggak|bukan|belum|sudah|udah|lupa|hilang|baru|apa|bagaimana|kenapa|telah|masih|yang|untuk|tolong|错.*|不.*|没.*|什么.*|正确.*|对的.*|多少.*|被.*|怎么.*|忘.*)$/i;
+  /^(?:not|now|wrong|incorrect|correct|right|expired|invalid|valid|being|still|never|always|the|an?|my|your|too|very|only|also|just|required|needed|weak|strong|reset|changed|locked|blocked|disabled|rejected|forgotten|lost|stolen|leaked|hacked|compromised|saved|stored|unknown|different|same|case|working|ok(?:ay)?|fine|broken|empty|any ?more|supposed|used|asked|it|this|that|to|in|on|so|set|safe|secure|exposed|known|visible|old|new|what|how|where|why|when|which|please|because|but|and|for|can|could|did|does|was|https?:.*|salah|benar|tidak|tak|gak|ga|nggak|bukan|belum|sudah|udah|lupa|hilang|baru|apa|bagaimana|kenapa|telah|masih|yang|untuk|tolong|错.*|不.*|没.*|什么.*|正确.*|对的.*|多少.*|被.*|怎么.*|忘.*)$/i;
+/** "I do not know what my password is anymore". */
+const ASKED = /\bwhat(?:'s| is)? (?:\S{1,12} ){0,2}\S{1,12}$/i;
 const TRAILING = /[.,;:!?)\]}。，！？；、）]+$/;
 
 /** Every secret in the view; `hidden` are the ranges already taken, which no secret may touch. Sorted, apart. */
@@ -87,6 +96,8 @@ export function findSecrets(view: string, hidden: Span[]): Span[] {
     else spans.push(...digitsBehind(text, behind));
   }
   for (const match of text.matchAll(BEFORE)) spans.push(spanOf(match.index, match[1]!));
+  for (const match of text.matchAll(BARE))
+    spans.push(spanOf(match.index + match[0].length - match[1]!.length, match[1]!));
   return apart(spans);
 }
 
@@ -104,7 +115,7 @@ function blank(view: string, hidden: Span[]): string {
 function passwordBehind(text: string, at: number): Span | undefined {
   WORD.lastIndex = at;
   const match = WORD.exec(text);
-  if (!match) return undefined;
+  if (!match || ASKED.test(text.slice(Math.max(0, at - NEAR), at))) return undefined;
   const word = match[2]!.replace(TRAILING, '');
   if (word.length < 3 || NO_PASSWORD.test(word)) return undefined;
   // Without "is" it must look like one; a bare number is the business of digitsBehind.
@@ -122,7 +133,12 @@ function digitsBehind(text: string, at: number): Span[] {
   NEAR_DIGITS.lastIndex = at;
   const near = NEAR_DIGITS.exec(text);
   let found: Span | undefined;
-  if (near && !OTHER_THING.test(near[1]!) && !TIME.test(near[1]!) && !NEW_SENTENCE.test(near[1]!)) {
+  if (
+    near &&
+    !OTHER_THING.test(near[1]!) &&
+    !(YEAR.test(near[2]!) && TIME.test(near[1]!)) &&
+    !NEW_SENTENCE.test(near[1]!)
+  ) {
     found = spanOf(NEAR_DIGITS.lastIndex - near[2]!.length, near[2]!);
   } else {
     FAR_DIGITS.lastIndex = at;
@@ -133,12 +149,21 @@ function digitsBehind(text: string, at: number): Span[] {
   }
   const spans: Span[] = [];
   while (found) {
-    spans.push(found);
+    spans.push(wholeToken(text, at, found));
     MORE.lastIndex = found.to;
     const more = MORE.exec(text);
     found = more ? spanOf(MORE.lastIndex - more[1]!.length, more[1]!) : undefined;
   }
   return spans;
+}
+
+/** "Hello123": of a password no half may stay. */
+function wholeToken(text: string, at: number, { from, to, mask }: Span): Span {
+  let first = from;
+  while (first > at && from - first < NEAR && /[a-z0-9_@!$&*]/i.test(text[first - 1]!)) first -= 1;
+  let last = to;
+  while (last - to < NEAR && /[a-z0-9_@$&*]/i.test(text[last] ?? '')) last += 1;
+  return { from: first, to: last, mask };
 }
 
 const spanOf = (from: number, found: string): Span => ({ from, to: from + found.length, mask: MASK });

@@ -57,6 +57,8 @@ test.each([
   '1 password )',
   '1 2 3 4 5 6 7 ',
   'kode ',
+  'kode is ',
+  'what my password is ',
   '12/27 123 ',
 ])('a text made of %j takes linear time', (part) => {
   const text = repeat(part);
