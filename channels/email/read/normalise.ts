@@ -39,15 +39,13 @@ export function createNormalise(config: ReadingConfig): (raw: RawInbound) => Pro
       );
     const envelope: MailEnvelope = raw.envelope.via === 'http' ? { via: 'smtp', to: [] } : raw.envelope;
     try {
-      return await readWhole(raw.body, envelope, config);
+      return await readWhole(raw.body, envelope, config).catch((error) => {
+        if (error instanceof BodyFailed) throw error;
+        const flag = error instanceof TooComplex ? error.flag : 'unreadable';
+        return readAsText(raw.body, envelope, config, flag);
+      });
     } catch (error) {
-      if (error instanceof BodyFailed) throw error.cause;
-      return await readAsText(
-        raw.body,
-        envelope,
-        config,
-        error instanceof TooComplex ? error.flag : 'unreadable',
-      );
+      throw error instanceof BodyFailed ? error.cause : error;
     }
   };
 }
