@@ -22,13 +22,8 @@ export interface ServeOptions {
 export async function serve({ env, roles, log, services, ready }: ServeOptions): Promise<void> {
   const asked = listenForSignals(log);
   endOnEscapedErrors(log);
-  const earshot = await startEarshot({
-    env,
-    roles,
-    log,
-    signal: asked.signal,
-    ...(services ? { services } : {}),
-  });
+  const { signal } = asked;
+  const earshot = await startEarshot({ env, roles, log, signal, ...(services ? { services } : {}) });
   try {
     if (earshot.url) {
       const local = localUrl(earshot.url, env.host);
@@ -39,7 +34,7 @@ export async function serve({ env, roles, log, services, ready }: ServeOptions):
         publicUrl: env.publicUrl,
       });
       log.info({ url: local, publicUrl: env.publicUrl, roles }, `Earshot listens on ${local}`);
-      await ready?.(local, asked.signal);
+      await ready?.(local, signal);
     } else log.info({ roles }, `Earshot runs (${roles.join(', ')})`);
     await asked.stop;
     log.info({}, 'Earshot is ending: it finishes what runs');

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Env, readEnv } from '../../config/env.ts';
 import { CliError } from './errors.ts';
@@ -9,14 +8,10 @@ import { findServer, type RunningServer } from './server-file.ts';
 export const DEMO_FOLDER = 'demo';
 export const DEFAULT_FOLDER = '.earshot';
 
-/**
- * The environment, seen from where a command is called: beside a running demo, and where nothing else was ever
- * started, a command means the demo.
- */
+/** The environment, seen from where a command is called: beside a running demo, a command means the demo. */
 export function readSettings(): Env {
   const env = readEnv();
-  if (isChosen(env) || findServer(env.dataDir) || existsSync(join(env.dataDir, 'services.json'))) return env;
-  return findServer(demoOf(env)) ? settingsOfDemo(env) : env;
+  return !findServer(env.dataDir) && demoOf(env) ? settingsOfDemo(env) : env;
 }
 
 /** The running server and the settings to reach its data with. Throws CliError `server_not_running`. */
@@ -24,7 +19,7 @@ export function findRunning(): { env: Env; server: RunningServer } {
   const env = readEnv();
   const own = findServer(env.dataDir);
   if (own) return { env, server: own };
-  const demo = isChosen(env) ? undefined : findServer(demoOf(env));
+  const demo = demoOf(env);
   if (demo) return { env: settingsOfDemo(env), server: demo };
   throw new CliError(
     'server_not_running',
@@ -32,14 +27,15 @@ export function findRunning(): { env: Env; server: RunningServer } {
   );
 }
 
-/** Whoever names a database or a data folder means that one. */
-const isChosen = (env: Env) => env.mongodbUri !== undefined || env.dataDir !== resolve(DEFAULT_FOLDER);
-const demoOf = (env: Env) => join(env.dataDir, DEMO_FOLDER);
+/** The demo that runs on this machine; whoever names another data folder does not mean it. */
+function demoOf(env: Env): RunningServer | undefined {
+  return env.dataDir === resolve(DEFAULT_FOLDER) ? findServer(join(env.dataDir, DEMO_FOLDER)) : undefined;
+}
 
 function settingsOfDemo(env: Env): Env {
-  const server = findServer(demoOf(env));
-  remark(`using the running demo (${demoOf(env)})`);
-  return Object.freeze({ ...env, dataDir: demoOf(env), publicUrl: server?.publicUrl ?? env.publicUrl });
+  const dataDir = join(env.dataDir, DEMO_FOLDER);
+  remark(`using the running demo in ${dataDir}; end it to act on data of your own`);
+  return Object.freeze({ ...env, dataDir });
 }
 
 /** Where providers reach us: what a running server checks signatures against, else what the next one will. */
