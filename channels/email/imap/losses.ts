@@ -1,5 +1,7 @@
 /** A mail that ended the connection so often is put aside, so that those behind it come in. */
 const LOSSES_MAX = 3;
+/** One loss may be anything; the second amid the same batch makes its mails suspects. */
+const LOSSES_SUSPECT = 2;
 
 /**
  * Remembers, over connections, amid which mails they broke. Which mail of a batch was to blame nobody knows, so the
@@ -9,12 +11,14 @@ export class Losses {
   readonly #counts = new Map<string, number>();
   readonly #careful = new Map<string, { from: number; to: number }>();
 
-  /** The connection broke while `from` (and whatever follows it up to `to`) was due. `box` names folder and UIDVALIDITY. */
+  /** The connection broke amid the batch of these UIDs. `box` names folder and UIDVALIDITY. */
   note(box: string, from: number, to: number): void {
-    const key = `${box}:${from}`;
-    const careful = this.#careful.get(box);
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
-    this.#careful.set(box, { from, to: Math.max(to, careful?.to ?? 0) });
+    // How far a batch had come says little: what was received and not yet read is lost with the connection.
+    const key = from === to ? `${box}:${from}` : `${box}:batch ${from}`;
+    const count = (this.#counts.get(key) ?? 0) + 1;
+    this.#counts.set(key, count);
+    if (from === to || count < LOSSES_SUSPECT) return;
+    this.#careful.set(box, { from, to: Math.max(to, this.#careful.get(box)?.to ?? 0) });
   }
 
   /** Whether this mail must be fetched by itself. */
@@ -29,8 +33,7 @@ export class Losses {
 
   /** Everything up to `uid` has been dealt with. */
   passed(box: string, uid: number): void {
-    const careful = this.#careful.get(box);
-    if (!careful || uid < careful.to) return;
+    if (this.#counts.size === 0 || uid < (this.#careful.get(box)?.to ?? 0)) return;
     this.#careful.delete(box);
     for (const key of this.#counts.keys()) if (key.startsWith(`${box}:`)) this.#counts.delete(key);
   }

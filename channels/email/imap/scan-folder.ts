@@ -136,10 +136,10 @@ async function takeBatch(
       await client.messageFlagsAdd(sequenceSet(done), ['\\Seen'], { uid: true });
     return done.length;
   } catch (error) {
-    const due = mails.find((mail) => !seen.has(mail.uid));
+    const due = mails.some((mail) => !seen.has(mail.uid));
     if (due && readFailure(error).kind === 'connection' && !signal.aborted) {
-      losses.note(box, due.uid, last);
-      deps.log.warn({ folder, uid: due.uid, err: error }, 'the connection ended while this mail was due');
+      losses.note(box, batch[0]!.uid, last);
+      deps.log.warn({ folder, from: batch[0]!.uid, to: last }, 'the connection ended amid these mails');
     }
     throw error;
   }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-const ANSWER_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 2_000;
 const REPLY = /^(\d{3}) .*\r?\n/m;
 
 /**
