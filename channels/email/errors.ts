@@ -26,6 +26,10 @@ const GREYLIST_RETRY_MS = 5 * MINUTE_MS;
 /** A wrong password is mended by a person; replies wait for that rather than fail. */
 const CREDENTIALS_RETRY_MS = 15 * MINUTE_MS;
 const FULL_MAILBOX_RETRY_MS = 60 * MINUTE_MS;
+const QUOTA_RETRY_MS = 60 * MINUTE_MS;
+/** "554 5.7.1 Relay access denied" has the status of any policy, but means that we may not send through this server. */
+const RELAYING =
+  /\brelay(ing)?\b.{0,40}\b(denied|prohibited|not (permitted|allowed))|unable to relay|not permitted to relay/i;
 
 interface Meaning {
   code: ChannelErrorCode;
@@ -49,6 +53,11 @@ const SENDER_MISCONFIGURED: Meaning = {
   code: 'sender_misconfigured',
   disposition: 'permanent',
   say: 'The mail server does not accept mail from our address. Check what it, SPF and DKIM allow.',
+};
+const UNREACHABLE: Meaning = {
+  code: 'recipient_unreachable',
+  disposition: 'permanent',
+  say: "The customer's mailbox takes no mail. Use another channel.",
 };
 const TOO_LARGE: Meaning = {
   code: 'content_too_large',
@@ -90,17 +99,12 @@ const BY_ENHANCED: readonly (readonly [RegExp, Meaning])[] = [
   [/^5\.1\.[78]$/, SENDER_MISCONFIGURED],
   [/^5\.1\./, RECIPIENT_INVALID],
   [/^5\.(2\.3|3\.4)$/, TOO_LARGE],
-  [
-    /^5\.[24]\./,
-    {
-      code: 'recipient_unreachable',
-      disposition: 'permanent',
-      say: "The customer's mailbox takes no mail. Use another channel.",
-    },
-  ],
-  [/^5\.7\.(8|9|0)$/, CREDENTIALS],
+  // Gmail's daily quota.
+  [/^5\.4\.5$/, { ...BUSY, retryAfterMs: QUOTA_RETRY_MS }],
+  [/^5\.[234]\./, UNREACHABLE],
+  [/^5\.7\.[89]$/, CREDENTIALS],
   [/^5\.7\.2\d$/, SENDER_MISCONFIGURED],
-  [/^5\.[67]\./, REJECTED],
+  [/^5\.[567]\./, REJECTED],
 ];
 
 /** The table by library code, for failures without a reply. */
@@ -176,8 +180,9 @@ function meaningOfReply(reply: number, { code, command, response = '' }: SmtpFai
   if (atLogin) return reply < 500 ? TEMPORARY : CREDENTIALS;
   if (reply === 421) return BUSY;
   const enhanced = ENHANCED.exec(response)?.[1];
-  // "Relay access denied" carries 5.7.1, like any policy; it means that we may not send through this server.
-  if (reply >= 500 && /relay/i.test(response)) return SENDER_MISCONFIGURED;
+  // The session was in a wrong state; a new one may pass.
+  if (reply === 503) return TEMPORARY;
+  if (reply >= 500 && RELAYING.test(response)) return SENDER_MISCONFIGURED;
   // Before MAIL FROM a 5xx is about our connection, not about the mail: no reply is lost for a blocked address.
   if (reply >= 500 && ['CONN', 'EHLO', 'HELO', 'STARTTLS', 'RSET'].includes(command ?? ''))
     return {
@@ -189,8 +194,7 @@ function meaningOfReply(reply: number, { code, command, response = '' }: SmtpFai
   const known = enhanced && BY_ENHANCED.find(([pattern]) => pattern.test(enhanced));
   if (known) return known[1];
   if ([450, 451, 452].includes(reply)) return { ...BUSY, retryAfterMs: GREYLIST_RETRY_MS };
-  // 503: the session was in a wrong state; a new one may pass.
-  if (reply < 500 || reply === 503) return TEMPORARY;
+  if (reply < 500) return TEMPORARY;
   if (reply === 552) return /quota|full/i.test(response) ? MAILBOX_FULL : TOO_LARGE;
   if (command === 'MAIL FROM') return SENDER_MISCONFIGURED;
   if (command === 'RCPT TO') return reply === 554 ? REJECTED : RECIPIENT_INVALID;

@@ -48,6 +48,21 @@ describe('what a reply of the mail server means', () => {
     ],
     ['relaying denied', reply('554 5.7.1 Relay access denied'), 'sender_misconfigured', 'permanent'],
     [
+      'no such user at a domain called relay',
+      reply('550 5.1.1 <ana@relay.example>: unknown'),
+      'recipient_invalid',
+      'permanent',
+    ],
+    ['quota of the day', reply('550 5.4.5 Daily user sending limit exceeded'), 'rate_limited', 'limited'],
+    ['system takes no mail', reply('550 5.3.2 Not accepting mail'), 'recipient_unreachable', 'permanent'],
+    [
+      'dangerous content',
+      reply('552 5.7.0 Blocked: potential security issue', 'DATA', 'EMESSAGE'),
+      'content_rejected',
+      'permanent',
+    ],
+    ['bad sequence with a status', reply('503 5.5.1 Bad sequence'), 'provider_unavailable', 'transient'],
+    [
       'DMARC failed',
       reply('550 5.7.26 Unauthenticated email', 'DATA', 'EMESSAGE'),
       'sender_misconfigured',

@@ -91,6 +91,18 @@ describe('the mailbox poller', () => {
     expect(health.at(-1)!.ok).toBe(true);
   });
 
+  test('UIDs that go back under the same UIDVALIDITY (a restored backup) lose no mail', async () => {
+    await box.deliver(1, 2);
+    const first = box.poll();
+    await until('all mails', async () => (await positionOf(first.cursor))?.lastUid === 2);
+    await first.stop();
+    const { uidValidity } = (await positionOf(first.cursor))!;
+    await first.cursor.set('imap:INBOX', { uidValidity, lastUid: 900, failed: [] });
+    const second = box.poll({ cursor: first.cursor });
+    await until('all mails again', () => second.recorder.kept.length === 2);
+    expect((await positionOf(first.cursor))?.lastUid).toBeLessThanOrEqual(2);
+  });
+
   test('a deleted folder is told and leaves the others alone; it is read again once it is back', async () => {
     await box.dovecot.createFolder(box.user, 'Sales');
     await box.deliver(1, 1, 'Sales');

@@ -11,14 +11,20 @@ export interface FolderPosition {
 
 const nameOf = (folder: string) => `imap:${folder}`;
 
-/** The stored position, or the start of the folder when there is none for this UIDVALIDITY. */
+/**
+ * The stored position, or the start of the folder when there is none for this UIDVALIDITY. A server that gives out
+ * UIDs again under the same UIDVALIDITY (a restored backup) is told by its UIDNEXT, which may never go back.
+ */
 export async function readPosition(
   cursor: Cursor,
   folder: string,
   uidValidity: string,
+  uidNext: number | undefined,
 ): Promise<{ position: FolderPosition; reseeded: boolean }> {
   const stored = await cursor.get<FolderPosition>(nameOf(folder));
-  if (stored?.uidValidity === uidValidity) return { position: stored, reseeded: false };
+  // 0 and absent: the server did not say.
+  const wentBack = !!uidNext && stored !== undefined && uidNext <= stored.lastUid;
+  if (stored?.uidValidity === uidValidity && !wentBack) return { position: stored, reseeded: false };
   return { position: { uidValidity, lastUid: 0, failed: [] }, reseeded: stored !== undefined };
 }
 

@@ -43,7 +43,7 @@ export async function scanFolder(
   // A fresh EXAMINE each time: what the client remembers of a mailbox (`exists`) may be stale.
   const opened = await client.mailboxOpen(folder, { readOnly: !config.imap.markSeen });
   const uidValidity = String(opened.uidValidity);
-  const { position, reseeded } = await readPosition(deps.cursor, folder, uidValidity);
+  const { position, reseeded } = await readPosition(deps.cursor, folder, uidValidity, opened.uidNext);
   if (reseeded)
     deps.log.warn(
       { folder, uidValidity },
@@ -59,6 +59,9 @@ export async function scanFolder(
       signal.throwIfAborted();
       recorded += await takeBatch(context, folder, position, batch);
     }
+    // A large mailbox takes longer to read than a silent one may stay silent.
+    if (uids.length > LIST_WINDOW)
+      deps.health.ok(`reading ${folder}: ${at + window.length} of ${uids.length}`);
     // Mails that vanished between the two commands leave no row, so the end of the window is set apart.
     await advance(context, folder, position, window.at(-1)!);
   }
