@@ -11,6 +11,7 @@ import { metrics } from './metrics.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { contactRoutes } from './routes/contacts.ts';
+import { eventRoutes } from './routes/events.ts';
 import { inboxRoutes } from './routes/inboxes.ts';
 import { meRoutes } from './routes/me.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -76,6 +77,7 @@ export async function buildGateway(deps: GatewayDeps): Promise<FastifyInstance> 
       agentRoutes,
       auditRoutes,
       meRoutes,
+      eventRoutes,
     ]),
     { prefix: API_PREFIX },
   );

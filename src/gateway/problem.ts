@@ -54,7 +54,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
   const { status, code, message, extra, headers } = problem;
   return reply
     .code(status)
-    .headers(headers)
+    .headers({ 'x-request-id': request.id, ...headers })
     .type(PROBLEM_TYPE)
     .serializer(JSON.stringify)
     .send({ ...problemBody(status, code, message, extra), requestId: request.id });
