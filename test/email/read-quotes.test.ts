@@ -50,6 +50,9 @@ const NEW_WORDS: Record<string, string> = {
   'reply-iphone-ar': 'نعم من فضلك',
   'reply-apple-html-only': 'I want my money back.',
   'reply-outlook-web-html-only': 'Grüße, ich warte noch.',
+  'reply-zoho': 'Still nothing.',
+  'reply-outlook-ios': 'Any news?',
+  'reply-proton': 'Any news?',
   'reply-yahoo-html-only': 'Belum ada kabar.',
 };
 /** Nothing but a quote, or but a line of a telephone: then that is what was sent. */

@@ -66,6 +66,11 @@ describe('delivery reports become receipts', () => {
     ]);
   });
 
+  test('a report with our mail attached as a text is linked by the id in it', async () => {
+    const { receipts } = await readFixture('bounce-text-attached');
+    expect(receipts).toMatchObject([{ about, status: 'failed', recipient: { value: 'gone@mail.example' } }]);
+  });
+
   test('a report about a mail that is not ours names no token', async () => {
     const { receipts } = await readFixture('bounce-of-nothing-of-ours');
     expect(receipts[0]!.about).toEqual({ externalIds: ['<spam@evil.example>'] });

@@ -85,6 +85,28 @@ describe('what a mail is made of', () => {
     );
   });
 
+  test('words that a program gave a file name are words where there are no others', async () => {
+    const named = (more: string) =>
+      rawOf(
+        `From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${more}--b\r\nContent-Type: text/plain; name=message.txt\r\n\r\nNamed.\r\n--b--\r\n`,
+      );
+    for (const raw of [named(''), streamed(named(''))]) {
+      const { message } = await read(raw);
+      expect([message.text, message.attachments]).toEqual(['Named.', []]);
+    }
+    const { message } = await read(named('--b\r\nContent-Type: text/plain\r\n\r\nWritten.\r\n'));
+    expect([message.text, message.attachments.map(({ name }) => name)]).toEqual([
+      'Written.',
+      ['message.txt'],
+    ]);
+  });
+
+  test('a mail from ourselves, or one that went round in circles, says so', async () => {
+    const hops = 'Received: from a by b\r\n'.repeat(60);
+    const { message } = await read(rawOf(`${hops}From: Support+x@shop.example\r\nSubject: x\r\n\r\nx`));
+    expect(flagsOf(message)).toEqual(expect.arrayContaining(['from-own-address', 'too-many-hops']));
+  });
+
   test('a text longer than is read as text is cut, flagged and attached whole', async () => {
     const words = 'words and '.repeat(200_000);
     const raw = rawOf(`From: a@b.example\r\nContent-Type: text/plain\r\n\r\n${words}`);

@@ -108,7 +108,7 @@ function quotedBelow(lines: readonly string[], at: number): boolean {
 
 const isOriginalMessage = (line: string): boolean => {
   if (line.length > RULE_CHARS_MAX) return false;
-  const bare = /^[-_—–=*]{2,}\s*(.{2,60}?)\s*[-_—–=*]{2,}$/.exec(line)?.[1];
+  const bare = /^[-_—–=*]{2,}\s*(.{2,190}?)\s*[-_—–=*]{2,}$/.exec(line)?.[1];
   return bare !== undefined && ORIGINAL_MESSAGE.test(bare);
 };
 
@@ -150,5 +150,10 @@ function above(lines: readonly string[], at: number): number {
 }
 
 const isQuoted = (line: string): boolean => /^\s{0,3}>/.test(line);
-const plain = (line: string): string => line.replace(MARKS, '').replaceAll('\u00a0', ' ').trim();
+/** QQ Mail writes `&nbsp;` into plain text as well. */
+const plain = (line: string): string =>
+  line
+    .replace(MARKS, '')
+    .replace(/\u00a0|&nbsp;/g, ' ')
+    .trim();
 const joined = (lines: readonly string[]): string => lines.join('\n').replace(/\n{3,}/g, '\n\n');

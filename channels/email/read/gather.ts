@@ -1,7 +1,12 @@
 import type { Body } from '../../../src/contract/index.ts';
 import { BodyDigest } from './body-digest.ts';
 import { type HeaderLine, linesOf } from './headers.ts';
-import { REPORT_PART_BYTES_MAX, TEXT_PART_BYTES_MAX, TEXT_TOTAL_BYTES_MAX } from './limits.ts';
+import {
+  REPORT_PART_BYTES_MAX,
+  REPORT_TOTAL_BYTES_MAX,
+  TEXT_PART_BYTES_MAX,
+  TEXT_TOTAL_BYTES_MAX,
+} from './limits.ts';
 import { type Decoder, undoTransfer } from './undo-transfer.ts';
 import { type MimeNode, walk } from './walk.ts';
 
@@ -15,7 +20,8 @@ export interface Leaf {
   flowed: boolean;
   delSp: boolean;
   filename: string | undefined;
-  inline: boolean;
+  /** A text with a file name, which a few programs give to what was written: text where there is no other. */
+  spare: boolean;
   contentId: string | undefined;
   /** The outermost multipart/alternative that it lies in. */
   alternative: number | undefined;
@@ -29,30 +35,37 @@ export interface Leaf {
 export interface Gathered {
   header: HeaderLine[];
   leaves: Leaf[];
-  /** Type of the root, and of what a multipart/report reports (RFC 6522). */
-  rootType: string;
+  /** What a multipart/report reports (RFC 6522). */
   reportType: string | undefined;
-  rootCharset: string | undefined;
   bodyHash: string;
 }
 
-/** Everything: bytes of every part are kept. Else of attachments only what reports need. */
-type Keep = 'all' | 'text';
+/** How many bytes may be kept of one part, and of all such parts together. */
+interface Purse {
+  each: number;
+  left: number;
+}
 
-/** One pass over the mail: its header, its texts, and facts about its attachments. Throws TooComplex. */
+/**
+ * One pass over the mail: its header, its texts, and facts about its attachments. Of a mail that is at hand the
+ * attachments are kept too, of a streamed one only what reports need. Throws TooComplex.
+ */
 export async function gather(body: Body): Promise<Gathered> {
-  const keep: Keep = body.bytes ? 'all' : 'text';
   const digest = new BodyDigest();
   const gathered: Gathered = {
     header: [],
     leaves: [],
-    rootType: 'text/plain',
     reportType: undefined,
-    rootCharset: undefined,
     bodyHash: '',
   };
   const ordinals = new WeakMap<object, number>();
-  let textLeft = TEXT_TOTAL_BYTES_MAX;
+  const text: Purse = { each: TEXT_PART_BYTES_MAX, left: TEXT_TOTAL_BYTES_MAX };
+  const report: Purse = { each: REPORT_PART_BYTES_MAX, left: REPORT_TOTAL_BYTES_MAX };
+  const purseOf = (leaf: Leaf): Purse => {
+    if (leaf.role !== 'attachment' || (leaf.spare && !body.bytes)) return text;
+    if (body.bytes) return { each: Number.POSITIVE_INFINITY, left: Number.POSITIVE_INFINITY };
+    return isReportPart(leaf) ? report : { each: 0, left: 0 };
+  };
   let decode: Decoder | undefined;
 
   await walk(body, {
@@ -60,8 +73,6 @@ export async function gather(body: Body): Promise<Gathered> {
       ordinals.set(node, ordinal);
       if (ordinal === 0) {
         gathered.header = linesOf(node);
-        gathered.rootType = typeOf(node);
-        gathered.rootCharset = node.charset || undefined;
         gathered.reportType = reportTypeOf(gathered.header);
       }
       if (node.multipart && node._boundary) return;
@@ -69,10 +80,8 @@ export async function gather(body: Body): Promise<Gathered> {
       gathered.leaves.push(leaf);
       const textual = node.encoding !== 'base64' || leaf.type.startsWith('text/');
       digest.begin(leaf.type, textual);
-      const limit = Math.min(
-        limitOf(leaf, keep),
-        leaf.role === 'attachment' ? Number.POSITIVE_INFINITY : textLeft,
-      );
+      const purse = purseOf(leaf);
+      const limit = Math.min(purse.each, purse.left);
       const chunks: Buffer[] = [];
       let kept = 0;
       decode = undoTransfer(
@@ -90,7 +99,7 @@ export async function gather(body: Body): Promise<Gathered> {
           digest.end();
           leaf.kept = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, kept);
           leaf.whole = kept === leaf.size;
-          if (leaf.role !== 'attachment') textLeft -= kept;
+          purse.left -= kept;
         },
       );
     },
@@ -101,18 +110,16 @@ export async function gather(body: Body): Promise<Gathered> {
     },
   });
   gathered.bodyHash = digest.hex();
+  if (!gathered.leaves.some(({ role, size }) => role !== 'attachment' && size > 0)) {
+    const spare = gathered.leaves.find((leaf) => leaf.spare);
+    if (spare) spare.role = roleOf(spare.type);
+  }
   return gathered;
 }
 
-/** Types that a report is made of (RFC 3464, RFC 5965, RFC 8098): their beginning is looked at. */
-export const isReportPart = (type: string): boolean =>
-  type.startsWith('message/') || type === 'text/rfc822-headers' || type === 'text/rfc822-header';
-
-function limitOf(leaf: Leaf, keep: Keep): number {
-  if (leaf.role !== 'attachment') return TEXT_PART_BYTES_MAX;
-  if (keep === 'all') return Number.POSITIVE_INFINITY;
-  return isReportPart(leaf.type) ? REPORT_PART_BYTES_MAX : 0;
-}
+/** What a report is made of (RFC 3464, RFC 5965, RFC 8098), and texts that say the same in older ones. */
+export const isReportPart = ({ type, role }: Leaf): boolean =>
+  role === 'attachment' && (type.startsWith('message/') || type.startsWith('text/'));
 
 function leafOf(node: MimeNode, ordinal: number, ordinals: WeakMap<object, number>): Leaf {
   const type = typeOf(node);
@@ -125,12 +132,12 @@ function leafOf(node: MimeNode, ordinal: number, ordinals: WeakMap<object, numbe
   return {
     ordinal,
     type,
-    role: shown && type === 'text/plain' ? 'text' : shown && type === 'text/html' ? 'html' : 'attachment',
+    role: shown ? roleOf(type) : 'attachment',
     charset: node.charset || undefined,
     flowed: node.flowed,
     delSp: node.delSp,
     filename,
-    inline: node.disposition === 'inline',
+    spare: !shown && node.disposition !== 'attachment' && isText(type),
     contentId: contentIdOf(node),
     alternative,
     size: 0,
@@ -138,6 +145,10 @@ function leafOf(node: MimeNode, ordinal: number, ordinals: WeakMap<object, numbe
     whole: true,
   };
 }
+
+const isText = (type: string): boolean => type === 'text/plain' || type === 'text/html';
+const roleOf = (type: string): Leaf['role'] =>
+  type === 'text/plain' ? 'text' : type === 'text/html' ? 'html' : 'attachment';
 
 /** A multipart without a boundary holds no parts: what it holds is text. */
 function typeOf(node: MimeNode): string {

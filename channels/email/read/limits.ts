@@ -39,6 +39,9 @@ export const CUT_CHARS_MAX = 128 * 1024;
 /** Bytes of each part of a delivery report that are looked at. */
 export const REPORT_PART_BYTES_MAX = 128 * 1024;
 
+/** Bytes of all those parts together that are kept of a big mail. */
+export const REPORT_TOTAL_BYTES_MAX = 1024 * 1024;
+
 /** Recipients of one delivery report that are reported on. */
 export const REPORT_RECIPIENTS_MAX = 100;
 

@@ -70,7 +70,7 @@ async function readWhole(body: Body, envelope: MailEnvelope, config: ReadingConf
     throw new TooComplex('no-header');
   const headers = headersOf(mail.header, mail.leaves.find(({ charset }) => charset)?.charset);
   const facts = readFacts(headers, envelope, config);
-  const automation = tellAutomation(mail, headers, envelope, facts.sender.value, facts.subject ?? '');
+  const automation = tellAutomation(mail, headers, envelope, facts);
   const words = await composeWords(mail.leaves, facts.subject);
   const attached = mail.leaves.filter((leaf) => leaf.role === 'attachment' || words.unread.includes(leaf));
   const notice = readReadReceipt(mail, facts.sentAt);
@@ -107,13 +107,11 @@ async function readAsText(
   const mail: Gathered = {
     header: plain.header,
     leaves: [],
-    rootType: 'text/plain',
     reportType: undefined,
-    rootCharset: undefined,
     bodyHash: plain.bodyHash,
   };
   const message = await messageOf(body, facts, dedupeKeyOf(headers, plain.bodyHash), [...facts.flags, flag]);
-  message.automation = tellAutomation(mail, headers, envelope, facts.sender.value, facts.subject ?? '');
+  message.automation = tellAutomation(mail, headers, envelope, facts);
   message.text = plain.text;
   if (body.size > 0)
     message.attachments = [

@@ -32,7 +32,7 @@ export const ATTRIBUTIONS: readonly RegExp[] = [
 
 /** "-----Original Message-----", without its dashes. */
 export const ORIGINAL_MESSAGE =
-  /^(?:original message|original e-?mail|reply message|ursprüngliche nachricht|originalnachricht|original-nachricht|message d['’]origine|message original|mensaje original|mensagem original|messaggio originale|oorspronkelijk bericht|pesan asli|pesan sebelumnya|mesej asal|原始邮件|原始郵件|原始信件|原邮件|原郵件|回复的原邮件|元のメッセージ|オリジナルメッセージ|ข้อความต้นฉบับ|ข้อความเดิม|thư gốc|tin nhắn gốc|tin nhắn ban đầu|الرسالة الأصلية|رسالة أصلية)$/i;
+  /^(?:on\s.{6,170}\swrote|original|original message|original e-?mail|reply message|ursprüngliche nachricht|originalnachricht|original-nachricht|message d['’]origine|message original|mensaje original|mensagem original|messaggio originale|oorspronkelijk bericht|pesan asli|pesan sebelumnya|mesej asal|原始邮件|原始郵件|原始信件|原邮件|原郵件|回复的原邮件|元のメッセージ|オリジナルメッセージ|ข้อความต้นฉบับ|ข้อความเดิม|thư gốc|tin nhắn gốc|tin nhắn ban đầu|الرسالة الأصلية|رسالة أصلية)$/i;
 
 /** The labels of the block that Outlook, Foxmail, QQ and others put above a quoted mail. */
 export const BLOCK_LABELS = {

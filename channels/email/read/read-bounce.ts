@@ -37,9 +37,7 @@ export function readBounce(
   own: OwnAddresses,
   sentAt: Date | undefined,
 ): ReceiptEvent[] {
-  const texts = mail.leaves
-    .filter(({ type }) => isReportPart(type))
-    .map((leaf) => ({ type: leaf.type, text: reportText(leaf) }));
+  const texts = mail.leaves.filter(isReportPart).map((leaf) => ({ type: leaf.type, text: reportText(leaf) }));
   const blocks = texts
     .filter(({ type }) => type.endsWith('delivery-status'))
     .flatMap(({ text }) => fieldBlocks(text));

@@ -5,13 +5,16 @@ import {
   type MessageEvent,
   SUBJECT_MAX_CHARS,
 } from '../../../src/contract/index.ts';
-import { domainOf, type OwnAddresses } from '../addresses.ts';
+import { domainOf, isOwn, type OwnAddresses } from '../addresses.ts';
 import { decodeWords, type Headers, oneLine } from './headers.ts';
 import { SUBJECT_FIELD_CHARS_MAX } from './limits.ts';
 import { addressOf, mailboxOf, readAddresses } from './read-addresses.ts';
 import { readClaims } from './read-claims.ts';
 import { readDate } from './read-date.ts';
 import { idOfReturnPath, readIds, readMessageId, readTokens } from './read-thread.ts';
+
+/** A mail that was passed on more often goes round in circles (RFC 5321 section 6.3 asks for at least 100; few need 15). */
+const HOPS_MAX = 50;
 
 /** The author of a mail that names none. */
 export const UNKNOWN_SENDER = 'unknown@invalid';
@@ -34,6 +37,8 @@ export interface ReadingConfig extends OwnAddresses {
 export function readFacts(headers: Headers, envelope: MailEnvelope, config: ReadingConfig): Facts {
   const flags: string[] = [];
   const sender = readSender(headers, envelope, flags);
+  if (isOwn(sender.value, config)) flags.push('from-own-address');
+  if (headers.lines.filter(({ key }) => key === 'received').length > HOPS_MAX) flags.push('too-many-hops');
   const recipients = readRecipients(headers, flags);
   const tokens = readTokens(headers, envelope, recipients, config);
   const references = readIds(headers, 'references');

@@ -1,6 +1,7 @@
 import type { MailEnvelope, MessageEvent } from '../../../src/contract/index.ts';
 import type { Gathered } from './gather.ts';
 import type { Headers } from './headers.ts';
+import type { Facts } from './read-facts.ts';
 
 type Automation = MessageEvent['automation'];
 
@@ -34,7 +35,7 @@ const AUTO_REPLY_SUBJECT =
 
 /** Subjects of delivery reports, in the languages of mail servers. */
 const BOUNCE_SUBJECT =
-  /undeliver|delivery (?:status|failure|problem|has|report|delayed|incomplete)|delivery.{0,20}fail|returned (?:mail|to sender|e-?mail)|mail (?:delivery|system)|failure notice|not? (?:be )?delivered|non[- ]?delivery|message (?:delayed|rejected|undelivered)|warning: (?:message|could not)|unzustellbar|nicht zugestellt|non remis|échec de (?:la )?(?:remise|distribution)|no se (?:ha )?(?:pudo|podido) entregar|devuelto|tidak (?:dapat )?(?:ter)?kirim|gagal (?:ter)?kirim|pengiriman gagal|tidak dapat dihantar|退信|投递失败|无法投递|未送达|無法(?:投遞|傳遞|送達)|未傳遞|配信(?:不能|できません|失敗)|送信エラー|ส่งไม่(?:สำเร็จ|ได้)|ไม่สามารถส่ง|không (?:thể )?gửi được|không thể gửi|تعذر (?:التسليم|تسليم)|لم يتم تسليم/i;
+  /undeliver|delivery (?:status|failure|problem|has|report|delayed|incomplete)|delivery.{0,20}fail|returned (?:mail|to sender|e-?mail)|mail (?:delivery|system)|failure notice|not? (?:be )?delivered|non[- ]?deliver|\breject|message (?:delayed|rejected|undelivered)|warning: (?:message|could not)|unzustellbar|nicht zugestellt|non remis|échec de (?:la )?(?:remise|distribution)|no se (?:ha )?(?:pudo|podido) entregar|devuelto|tidak (?:dapat )?(?:ter)?kirim|gagal (?:ter)?kirim|pengiriman gagal|tidak dapat dihantar|退信|投递失败|无法投递|未送达|無法(?:投遞|傳遞|送達)|未傳遞|配信(?:不能|エラー|できません|失敗)|送信エラー|ส่งไม่(?:สำเร็จ|ได้)|ไม่สามารถส่ง|không (?:thể )?gửi được|không thể gửi|تعذر (?:التسليم|تسليم)|لم يتم تسليم/i;
 
 /**
  * Who wrote: a person or which kind of program (RFC 3834 section 5, RFC 6522, RFC 2369). A sign is believed
@@ -44,9 +45,10 @@ export function tellAutomation(
   mail: Gathered,
   headers: Headers,
   envelope: MailEnvelope,
-  sender: string,
-  subject: string,
+  facts: Facts,
 ): Automation {
+  const sender = facts.sender.value;
+  const subject = facts.subject ?? '';
   const types = mail.leaves.map(({ type }) => type);
   const local = sender.slice(0, Math.max(0, sender.lastIndexOf('@')));
   const from = (headers.first('from') ?? '').toLowerCase();
@@ -59,6 +61,7 @@ export function tellAutomation(
   if (types.includes('message/disposition-notification') || mail.reportType === 'disposition-notification')
     return 'auto-reply';
   if (headers.has('x-failed-recipients') && (daemon || nullPath)) return 'bounce';
+  if (daemon && facts.returnPathToken) return 'bounce';
   if ((daemon || nullPath) && BOUNCE_SUBJECT.test(subject)) return 'bounce';
 
   const submitted = (headers.first('auto-submitted') ?? 'no').toLowerCase().split(/[\s;(]/)[0];
