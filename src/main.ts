@@ -6,7 +6,7 @@ import { keepSecret } from '../config/secret.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { INDEXES as AGENT_INDEXES } from './agents/model.ts';
 import { INDEXES as CONTACT_INDEXES } from './contacts/model.ts';
-import type { ChannelType, RecordArrival } from './contract/index.ts';
+import type { RecordArrival } from './contract/index.ts';
 import { INDEXES as CONVERSATION_INDEXES } from './conversations/model.ts';
 import { openServices, type Services } from './embedded/index.ts';
 import { createInboxes, createRegistry, INDEXES as INBOX_INDEXES, type Inboxes } from './inboxes/index.ts';
@@ -54,8 +54,8 @@ export interface House {
   store: Store;
   sealer: Sealer;
   blobs: Blobs;
-  types: readonly ChannelType[];
-  inboxes: Inboxes;
+  /** Loads all channels, which takes a moment that other commands need not wait for. */
+  openInboxes(): Promise<Inboxes>;
   close(): Promise<void>;
 }
 
@@ -88,7 +88,6 @@ export async function openHouse({ env, log, services: given, waitMs, signal }: O
       ...(signal ? { signal } : {}),
     });
     await ensureIndexes(store, INDEXES);
-    const types = await loadChannels();
     const opened = store;
     return {
       env,
@@ -98,8 +97,7 @@ export async function openHouse({ env, log, services: given, waitMs, signal }: O
       store,
       sealer,
       blobs: createBlobs(store, sealer),
-      types,
-      inboxes: createInboxes(store, sealer, types, env.provider, now),
+      openInboxes: async () => createInboxes(opened, sealer, await loadChannels(), env.provider, now),
       async close() {
         await opened.close();
         await leave();
@@ -123,7 +121,8 @@ export interface Earshot {
 export async function startEarshot(options: OpenOptions & { roles?: readonly Role[] }): Promise<Earshot> {
   const { env, log, roles = ROLES } = options;
   const house = await openHouse(options);
-  const { store, sealer, blobs, inboxes, now } = house;
+  const { store, sealer, blobs, now } = house;
+  const inboxes = await house.openInboxes();
   const queues = openQueues(house.services.redisUrl, store.db.databaseName, log);
   const metrics = createMetrics();
   const fetch = createGuardedFetch();

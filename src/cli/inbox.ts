@@ -34,7 +34,7 @@ export function registerInbox(program: Command): void {
     .command('remove <id>')
     .description('take nothing more in; its messages stay, its credentials go')
     .action(async (id: string, _: object, command: Command) => {
-      await atHome(({ inboxes }) => inboxes.remove(id));
+      await atHome(async ({ openInboxes }) => (await openInboxes()).remove(id));
       if (command.optsWithGlobals<Globals>().json) sayJson({ id, removed: true });
       else say(`inbox ${id} is removed`);
     });
@@ -63,8 +63,8 @@ async function add(
   const config = await readObject('--config', given);
   // Asked before services are opened: a mistake is told at once.
   const complete = checkConfig(type, config, readSettings().provider);
-  await atHome(async ({ env, inboxes }) => {
-    await inboxes.add(id, kind, config, name);
+  await atHome(async ({ env, openInboxes }) => {
+    await (await openInboxes()).add(id, kind, config, name);
     const hookUrl = `${publicUrlOf(env)}/hooks/${id}`;
     const webhookUrl = await webhookOf({ type, config: complete, hookUrl });
     if (json) return sayJson({ id, kind, webhookUrl });
@@ -77,8 +77,7 @@ async function add(
 
 async function list(_: object, command: Command): Promise<void> {
   await atHome(async (house) => {
-    const { inboxes, types, now } = house;
-    const views = await inboxes.list();
+    const views = await (await house.openInboxes()).list();
     if (command.optsWithGlobals<Globals>().json) {
       const { loadInbox } = await import('./probe-inbox.ts');
       // One that cannot be opened any more is listed all the same; its health says why.
@@ -86,12 +85,12 @@ async function list(_: object, command: Command): Promise<void> {
       return sayJson(await Promise.all(views.map(async (v) => ({ ...v, webhookUrl: await urlOf(v.id) }))));
     }
     if (views.length === 0)
-      return say(`no inbox yet; add one: earshot inbox add ${types[0]!.kind} --id support --config @FILE`);
+      return say('no inbox yet; add one: earshot inbox add KIND --id ID --config @FILE');
     const rows = views.map(({ id, kind, paused, health }) => [
       id,
       kind,
       paused ? 'paused' : health.state,
-      ago(health.lastOkAt, now()),
+      ago(health.lastOkAt, house.now()),
       health.state === 'ok' ? '' : (health.message ?? ''),
     ]);
     say(table(['ID', 'KIND', 'STATE', 'WELL', 'WHY'], rows));
@@ -121,8 +120,8 @@ async function test(id: string, _: object, command: Command): Promise<void> {
 }
 
 async function setPaused(id: string, paused: boolean, { json }: Globals): Promise<void> {
-  await atHome(async ({ inboxes }) => {
-    const view = await inboxes.setPaused(id, paused);
+  await atHome(async ({ openInboxes }) => {
+    const view = await (await openInboxes()).setPaused(id, paused);
     if (json) sayJson(view);
     else say(`inbox ${id} is ${paused ? 'paused' : 'running'}`);
   });

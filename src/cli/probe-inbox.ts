@@ -17,10 +17,10 @@ export interface StoredInbox {
 }
 
 /** A stored inbox with its secrets. Rejects with InboxError `inbox_not_found`, `bad_configuration`, or SealError. */
-export async function loadInbox({ store, inboxes, env }: House, id: string): Promise<StoredInbox> {
+export async function loadInbox({ store, openInboxes, env }: House, id: string): Promise<StoredInbox> {
   const doc = await store.collection<InboxDoc>(INBOXES).findOne({ _id: id, removedAt: { $exists: false } });
   if (!doc) throw new InboxError('inbox_not_found', `There is no inbox "${id}".`);
-  const { type, config } = inboxes.load(doc);
+  const { type, config } = (await openInboxes()).load(doc);
   return { type, config, hookUrl: `${publicUrlOf(env)}/hooks/${id}` };
 }
 

@@ -41,7 +41,7 @@ async function trigger(sample: string, options: Options, command: Command): Prom
   const { env, server } = findRunning();
   const { json } = command.optsWithGlobals<{ json?: boolean }>();
   await withHouse(env, async (house) => {
-    const id = options.inbox ?? (await firstOf(house.inboxes.list(), kind));
+    const id = options.inbox ?? (await firstOf((await house.openInboxes()).list(), kind));
     const inbox = await loadInbox(house, id);
     if (inbox.type.kind !== kind)
       throw wrongUsage(`Inbox "${id}" is of the kind ${inbox.type.kind}: it takes no ${sample}.`);

@@ -1,4 +1,5 @@
 import { addAgent, issueToken, listAgents, type Role } from '../../agents/index.ts';
+import type { Inboxes } from '../../inboxes/index.ts';
 import { RAW_INBOUND } from '../../intake/model.ts';
 import type { House } from '../../main.ts';
 import { ACCOUNT_SID, AUTH_TOKEN, DESK_ADDRESS, DESK_NUMBER } from './far-side.ts';
@@ -27,7 +28,8 @@ export interface Furniture {
 }
 
 /** Sample inboxes and agents; those of an earlier demo on the same data are used again, with the ports of now. */
-export async function furnish({ store, inboxes, now }: House, ports: Ports): Promise<Furniture> {
+export async function furnish({ store, openInboxes, now }: House, ports: Ports): Promise<Furniture> {
+  const inboxes = await openInboxes();
   await place(inboxes, MAIL_INBOX, 'email', 'Support mailbox', {
     address: DESK_ADDRESS,
     name: 'Desk Support',
@@ -52,7 +54,7 @@ export async function furnish({ store, inboxes, now }: House, ports: Ports): Pro
 }
 
 async function place(
-  inboxes: House['inboxes'],
+  inboxes: Inboxes,
   id: string,
   kind: string,
   name: string,

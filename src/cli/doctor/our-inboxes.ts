@@ -3,7 +3,7 @@ import { probeInbox } from '../probe-inbox.ts';
 import { type Finding, fail, look, warn, well } from './finding.ts';
 
 export async function checkInboxes(house: House): Promise<Finding[]> {
-  const views = await house.inboxes.list();
+  const views = await (await house.openInboxes()).list();
   if (views.length === 0)
     return [warn('inboxes', 'there is none; add one: earshot inbox add KIND --id ID --config @FILE')];
   const findings: Finding[] = [];
