@@ -91,19 +91,19 @@ function verdictOf(result: AuthenticateResult, spf: string | undefined): AuthVer
 
 /** The header lines, where there are any that a mail may have. */
 async function readHeader(body: Body): Promise<ReturnType<typeof linesOf> | undefined> {
-  const FOUND = new Error('found');
+  const found = new Error('found');
   let lines: ReturnType<typeof linesOf> | undefined;
   try {
     await walk(body, {
       begin(node) {
         lines = linesOf(node);
-        throw FOUND;
+        throw found;
       },
       body() {},
       end() {},
     });
   } catch (error) {
-    if (error !== FOUND && (error as Error).name === 'BodyFailed') throw (error as Error).cause;
+    if (error !== found && (error as Error).name === 'BodyFailed') throw (error as Error).cause;
   }
   const bytes = lines?.reduce((sum, { line }) => sum + line.length, 0) ?? 0;
   return bytes > HEADER_BYTES_MAX ? undefined : lines;
