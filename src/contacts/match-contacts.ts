@@ -1,6 +1,7 @@
 import mongoose from 'mongoose';
 import type { Address } from '../contract/index.ts';
 import { FAST, type Store } from '../store/connect.ts';
+import { isBulkRefusal } from '../store/translate-outage.ts';
 import { CONTACTS, type ContactDoc, IDENTITIES, type IdentityDoc } from './model.ts';
 
 export interface Sender {
@@ -94,7 +95,7 @@ async function claimAddresses(
   try {
     await store.collection<IdentityDoc>(IDENTITIES).insertMany(rows, { ordered: false, ...FAST });
   } catch (error) {
-    if (!(error instanceof mongoose.mongo.MongoBulkWriteError)) throw error;
+    if (!isBulkRefusal(error)) throw error;
     const failures = [error.writeErrors].flat();
     if (failures.some((failure) => failure.code !== 11000)) throw error;
     for (const failure of failures) refused.add(failure.index);

@@ -1,5 +1,6 @@
-import mongoose from 'mongoose';
+import type mongoose from 'mongoose';
 import { FAST, type Store } from '../store/connect.ts';
+import { isBulkRefusal } from '../store/translate-outage.ts';
 import { findByKey } from './find-conversations.ts';
 import { CONVERSATIONS, type ConversationDoc } from './model.ts';
 
@@ -17,7 +18,7 @@ export async function openConversations(store: Store, docs: ConversationDoc[]): 
     await store.collection<ConversationDoc>(CONVERSATIONS).insertMany(docs, { ordered: false, ...FAST });
     return docs;
   } catch (error) {
-    if (!(error instanceof mongoose.mongo.MongoBulkWriteError)) throw error;
+    if (!isBulkRefusal(error)) throw error;
     for (const failure of [error.writeErrors].flat()) {
       if (failure.code !== DUPLICATE_KEY) throw error;
       lost.push(docs[failure.index]!);

@@ -1,5 +1,5 @@
-import mongoose from 'mongoose';
 import { FAST, type Store } from '../store/connect.ts';
+import { isBulkRefusal } from '../store/translate-outage.ts';
 import { MESSAGES, type MessageDoc } from './model.ts';
 
 const DUPLICATE_KEY = 11000;
@@ -36,7 +36,7 @@ export async function storeMessages(store: Store, docs: MessageDoc[]): Promise<b
     await store.collection<MessageDoc>(MESSAGES).insertMany(docs, { ordered: false, ...FAST });
     return docs.map(() => true);
   } catch (error) {
-    if (!(error instanceof mongoose.mongo.MongoBulkWriteError)) throw error;
+    if (!isBulkRefusal(error)) throw error;
     const failures = [error.writeErrors].flat();
     if (failures.some((failure) => failure.code !== DUPLICATE_KEY)) throw error;
     const refused = new Set(failures.map((failure) => failure.index));

@@ -6,7 +6,7 @@ import { createBatcher, type Outcome } from '../lib/batch.ts';
 import type { Blobs } from '../store/blobs.ts';
 import { DURABLE, type Store } from '../store/connect.ts';
 import type { Sealer } from '../store/seal.ts';
-import { translateOutage } from '../store/translate-outage.ts';
+import { isBulkRefusal, translateOutage } from '../store/translate-outage.ts';
 import { AT_ONCE, newWork } from '../store/work/index.ts';
 import { RAW_INBOUND, type RawDoc } from './model.ts';
 import { pack } from './pack.ts';
@@ -113,8 +113,7 @@ async function insertNew(
     await collection.insertMany(docs, { ordered: false, ...DURABLE });
     return docs.map(() => ({ ok: true, value: true }));
   } catch (error) {
-    if (!(error instanceof mongoose.mongo.MongoBulkWriteError) || error.result.getWriteConcernError())
-      throw error;
+    if (!isBulkRefusal(error)) throw error;
     const failed = new Map([error.writeErrors].flat().map((e) => [e.index, e]));
     return docs.map((_, i) => {
       const e = failed.get(i);

@@ -49,9 +49,26 @@ export function translateOutage(error: unknown): unknown {
 function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (OUTAGE_NAMES.has(error.name) || error instanceof mongo.MongoNetworkError) return true;
-  if (error instanceof mongo.MongoBulkWriteError && error.result?.getWriteConcernError()) return true;
+  if (error instanceof mongo.MongoBulkWriteError && isBulkOutage(error)) return true;
   if (!(error instanceof mongo.MongoError)) return false;
   return OUTAGE_CODES.has(Number(error.code)) || error.hasErrorLabel('RetryableWriteError');
+}
+
+/**
+ * The server has answered, and some writes of the bulk it did not take: `writeErrors` says which, the others stand.
+ * A connection that was cut, too, comes as a MongoBulkWriteError, but an empty one: then nothing is known of any.
+ */
+export function isBulkRefusal(error: unknown): error is mongo.MongoBulkWriteError {
+  return (
+    error instanceof mongo.MongoBulkWriteError &&
+    [error.writeErrors].flat().length > 0 &&
+    !error.result?.getWriteConcernError()
+  );
+}
+
+function isBulkOutage(error: mongo.MongoBulkWriteError): boolean {
+  if (error.result?.getWriteConcernError()) return true;
+  return [error.writeErrors].flat().length === 0 && typeof error.code !== 'number';
 }
 
 /** The unique index has decided: another document holds this key. */

@@ -1,5 +1,6 @@
-import mongoose from 'mongoose';
+import type mongoose from 'mongoose';
 import { DURABLE, FAST, type Store } from '../store/connect.ts';
+import { isBulkRefusal } from '../store/translate-outage.ts';
 import { TICKETS, type TicketDoc } from './model.ts';
 import type { TicketStatus } from './status.ts';
 
@@ -33,7 +34,7 @@ export async function touchTickets(store: Store, touches: TicketTouch[]): Promis
     );
     return touches.map(() => true);
   } catch (error) {
-    if (!(error instanceof mongoose.mongo.MongoBulkWriteError)) throw error;
+    if (!isBulkRefusal(error)) throw error;
     const failures = [error.writeErrors].flat();
     if (failures.some((failure) => failure.code !== DUPLICATE_KEY)) throw error;
     const stale = new Set(failures.map((failure) => operations[failure.index]!.index));
