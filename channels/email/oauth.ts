@@ -16,12 +16,16 @@ const answerSchema = z.object({
   expires_in: z.coerce.number().positive().optional(),
 });
 
-/** Gives a valid access token. Throws ChannelError. */
-export type AccessTokens = (signal: AbortSignal) => Promise<string>;
+export interface AccessTokens {
+  /** A token that is valid as far as is known. Throws ChannelError. */
+  get(signal: AbortSignal): Promise<string>;
+  /** The server refused the last one: it may have been revoked before its time. */
+  forget(): void;
+}
 
 export function createAccessTokens(oauth: OAuthConfig, fetch: GuardedFetch, now: () => Date): AccessTokens {
   let known: { token: string; endsAt: number } | undefined;
-  return async (signal) => {
+  async function get(signal: AbortSignal): Promise<string> {
     if (known && known.endsAt - EARLY_MS > now().getTime()) return known.token;
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
@@ -57,6 +61,12 @@ export function createAccessTokens(oauth: OAuthConfig, fetch: GuardedFetch, now:
     const { access_token: token, expires_in: lifetime = LIFETIME_DEFAULT_S } = answer.data;
     known = { token, endsAt: now().getTime() + lifetime * 1000 };
     return token;
+  }
+  return {
+    get,
+    forget() {
+      known = undefined;
+    },
   };
 }
 

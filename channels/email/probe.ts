@@ -35,7 +35,7 @@ async function* probeImap(
   const server = `${imap.host}:${imap.port}`;
   let client: Awaited<ReturnType<typeof connectImap>>;
   try {
-    const token = imap.oauth && (await createAccessTokens(imap.oauth, deps.fetch, deps.now)(signal));
+    const token = imap.oauth && (await createAccessTokens(imap.oauth, deps.fetch, deps.now).get(signal));
     client = await connectImap(imap, token, IMAP_TIMING, signal);
   } catch (error) {
     yield { step: 'imap login', ok: false, detail: readFailure(error).message };

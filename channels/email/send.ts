@@ -122,8 +122,9 @@ function createPool(
   transport.on('error', () => {});
   if (oauth) {
     const tokens = createAccessTokens(oauth, deps.fetch, deps.now);
-    transport.set('oauth2_provision_cb', (_user: string, _renew: boolean, done: ProvideToken) => {
-      tokens(AbortSignal.timeout(CONNECT_TIMEOUT_MS)).then(
+    transport.set('oauth2_provision_cb', (_user: string, renew: boolean, done: ProvideToken) => {
+      if (renew) tokens.forget();
+      tokens.get(AbortSignal.timeout(CONNECT_TIMEOUT_MS)).then(
         (token) => done(null, token),
         (error) => done(error),
       );

@@ -60,6 +60,16 @@ describe('what becomes of a reply that fails', () => {
     expect(sender.health.at(-1)).toMatchObject({ ok: false, code: 'credentials_rejected' });
   });
 
+  test('a certificate that nobody vouches for is refused, unless the operator says otherwise', async () => {
+    const sink = await startSink({ secure: true });
+    const strict = await failureOf(senderTo(sink.port, { smtp: { secure: true } }).send(message(), never));
+    expect(strict).toMatchObject({ code: 'connection_failed', disposition: 'transient' });
+    expect(sink.received).toHaveLength(0);
+    const smtp = { secure: true, tls: { rejectUnauthorized: false } };
+    await senderTo(sink.port, { smtp }).send(message(), never);
+    expect(sink.received).toHaveLength(1);
+  });
+
   test('nobody listens: transient', async () => {
     const port = await startScripted(() => {});
     await closeAll();

@@ -1,14 +1,9 @@
-import { once } from 'node:events';
-import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { SMTPServer } from 'smtp-server';
 import { emailConfigSchema, withSmtpUrl } from '../../channels/email/config.ts';
 import { createHealthParts } from '../../channels/email/health.ts';
 import { email } from '../../channels/email/index.ts';
-import { createAccessTokens } from '../../channels/email/oauth.ts';
-import { createSender } from '../../channels/email/send.ts';
-import { ChannelError, type GuardedFetch, type ProbeStep } from '../../src/contract/index.ts';
-import { outboundMessage } from '../contract/channel-deps.ts';
+import type { ProbeStep } from '../../src/contract/index.ts';
 import { type Dovecot, startDovecot } from '../support/dovecot.ts';
 import { freePort } from '../support/free-port.ts';
 import { createDeps, createRecorder, sampleMail, until } from './harness.ts';
@@ -75,78 +70,6 @@ describe('the health of an inbox with several parts', () => {
     expect(health.at(-1)).toMatchObject({ ok: false, code: 'credentials_rejected' });
     part('smtp').ok();
     expect(health.at(-1)).toMatchObject({ ok: true });
-  });
-});
-
-describe('access tokens', () => {
-  const oauth = { tokenUrl: 'https://login.example/token', clientId: 'c', refreshToken: 'r' };
-  const answering = (status: number, body: string) => {
-    const asked: string[] = [];
-    const fetch: GuardedFetch = async (_url, { body: form }) => {
-      asked.push(String(form));
-      return { status, headers: {}, body: Readable.from([Buffer.from(body)]) };
-    };
-    return { asked, fetch };
-  };
-
-  test('a token is kept until shortly before it ends', async () => {
-    let now = 0;
-    const { asked, fetch } = answering(200, '{"access_token":"t","expires_in":3600}');
-    const tokens = createAccessTokens(oauth, fetch, () => new Date(now));
-    expect(await tokens(never)).toBe('t');
-    now = 3_500_000;
-    await tokens(never);
-    expect(asked).toHaveLength(1);
-    now = 3_550_000;
-    await tokens(never);
-    expect(asked).toHaveLength(2);
-    expect(asked[0]).toContain('grant_type=refresh_token');
-  });
-
-  test('a refused refresh token is for the operator, an endpoint that is away is not', async () => {
-    const failing = async (status: number, body: string) => {
-      const tokens = createAccessTokens(oauth, answering(status, body).fetch, () => new Date());
-      return await tokens(never).catch((error) => error);
-    };
-    expect(await failing(400, '{"error":"invalid_grant"}')).toMatchObject({ code: 'credentials_rejected' });
-    expect(await failing(200, '<html>')).toMatchObject({ code: 'credentials_rejected' });
-    const away = await failing(503, '');
-    expect(away).toBeInstanceOf(ChannelError);
-    expect(away).toMatchObject({ code: 'provider_unavailable', disposition: 'transient' });
-  });
-
-  test('replies log in with the token (XOAUTH2)', async () => {
-    const logins: unknown[] = [];
-    const server = new SMTPServer({
-      disabledCommands: ['STARTTLS'],
-      authMethods: ['XOAUTH2'],
-      allowInsecureAuth: true,
-      logger: false,
-      closeTimeout: 100,
-      onAuth: ({ username, accessToken }, _session, done) => {
-        logins.push([username, accessToken]);
-        done(null, { user: username });
-      },
-      onData: (stream, _session, done) => stream.on('end', () => done()).resume(),
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server.server, 'listening');
-    const { port } = server.server.address() as { port: number };
-    const config = emailConfigSchema.parse({
-      address: 'a@b.example',
-      listen: { port: 0 },
-      smtp: { host: '127.0.0.1', port, user: 'a@b.example', oauth },
-    });
-    const { fetch } = answering(200, '{"access_token":"fresh","expires_in":3600}');
-    const { deps } = createDeps({ fetch });
-    const sender = createSender({ ...config, smtp: config.smtp! }, deps, deps.health);
-    try {
-      await sender.send(outboundMessage({ to: [{ kind: 'email', value: 'ana@customer.example' }] }), never);
-      expect(logins).toEqual([['a@b.example', 'fresh']]);
-    } finally {
-      sender.close();
-      await new Promise<void>((resolve) => server.close(resolve));
-    }
   });
 });
 

@@ -51,7 +51,11 @@ export interface Dovecot {
   dispose(): Promise<void>;
 }
 
-export async function startDovecot(users: Record<string, string>): Promise<Dovecot> {
+/** `introspectionUrl`: where the server asks whether an access token is good (RFC 7662); without it, passwords only. */
+export async function startDovecot(
+  users: Record<string, string>,
+  introspectionUrl?: string,
+): Promise<Dovecot> {
   const root = await mkdtemp(path.join(tmpdir(), 'earshot-dovecot-'));
   const port = await freePort();
   const asRoot = process.getuid?.() === 0;
@@ -184,13 +188,14 @@ export async function startDovecot(users: Record<string, string>): Promise<Dovec
   // Dovecot's own processes run as yet another user and must look inside.
   await chmod(root, 0o755);
   await own(at('mail'));
-  await writeFile(at('dovecot.conf'), configuration(root, port, asRoot));
+  await writeFile(at('dovecot.conf'), configuration(root, port, asRoot, introspectionUrl !== undefined));
+  if (introspectionUrl) await writeFile(at('oauth2.conf'), oauthConfiguration(introspectionUrl));
   for (const [user, password] of Object.entries(users)) await dovecot.setPassword(user, password);
   await dovecot.start();
   return dovecot;
 }
 
-function configuration(root: string, port: number, asRoot: boolean): string {
+function configuration(root: string, port: number, asRoot: boolean, oauth: boolean): string {
   const me = asRoot ? 'dovecot' : userInfo().username;
   const login = asRoot ? 'dovenull' : me;
   return `
@@ -201,7 +206,7 @@ protocols = imap
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login${oauth ? ' xoauth2 oauthbearer' : ''}
 auth_verbose = yes
 verbose_proctitle = yes
 auth_failure_delay = 0
@@ -215,8 +220,10 @@ mail_max_userip_connections = 100
 protocol imap {
   imap_idle_notify_interval = 10 secs
 }
+${oauth ? `passdb {\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = ${root}/oauth2.conf\n}` : ''}
 passdb {
   driver = passwd-file
+  mechanisms = plain login
   args = username_format=%u ${root}/users/%u
 }
 userdb {
@@ -245,6 +252,15 @@ service stats {
 }
 `;
 }
+
+const oauthConfiguration = (url: string) => `
+introspection_mode = post
+introspection_url = ${url}
+force_introspection = yes
+username_attribute = username
+active_attribute = active
+active_value = true
+`;
 
 /** Whether an IMAP server greets there. */
 function greets(port: number): Promise<boolean> {

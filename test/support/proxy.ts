@@ -10,6 +10,8 @@ export interface Proxy {
   cutOn: string | undefined;
   /** Swallows everything, with no word to anyone: a half-open connection. */
   frozen: boolean;
+  /** Breaks every connection now. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -42,10 +44,13 @@ export async function startProxy(target: number): Promise<Proxy> {
     opened: [],
     cutOn: undefined,
     frozen: false,
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
     async close() {
       const closed = once(server, 'close');
       server.close();
-      for (const socket of sockets) socket.destroy();
+      proxy.cut();
       await closed;
     },
   };

@@ -30,8 +30,9 @@ export function readFailure(error: unknown): ImapFailure {
     responseStatus?: string;
     path?: string;
   };
-  const said =
+  const words =
     answer?.responseText ?? (typeof answer?.response === 'string' ? answer.response : messageOf(error));
+  const said = words.replace(/\.$/, '');
   if (answer?.authenticationFailed) {
     const temporary =
       TEMPORARY_CODES.includes(answer.serverResponseCode?.toUpperCase() ?? '') || /temporar/i.test(said);
@@ -39,7 +40,7 @@ export function readFailure(error: unknown): ImapFailure {
       ? {
           kind: 'connection',
           code: 'provider_unavailable',
-          message: `The login is not possible now: ${said}`,
+          message: `The login is not possible now: ${said}.`,
         }
       : {
           kind: 'refused',
@@ -50,7 +51,7 @@ export function readFailure(error: unknown): ImapFailure {
   if (answer?.mailboxMissing)
     return { kind: 'folder', code: 'folder_missing', message: 'The folder does not exist on the server.' };
   if (answer?.responseStatus === 'NO' || answer?.responseStatus === 'BAD')
-    return { kind: 'folder', code: 'folder_refused', message: `The server refuses the folder: ${said}` };
+    return { kind: 'folder', code: 'folder_refused', message: `The server refuses the folder: ${said}.` };
   return {
     kind: 'connection',
     code: 'connection_failed',

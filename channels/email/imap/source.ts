@@ -40,7 +40,7 @@ async function keepConnected(session: Session): Promise<void> {
     let connectedAt: number | undefined;
     let client: ImapFlow | undefined;
     try {
-      const token = await session.tokens?.(signal);
+      const token = await session.tokens?.get(signal);
       client = await connectImap(config.imap, token, timing, signal);
       connectedAt = performance.now();
       refused.reset();
@@ -50,6 +50,7 @@ async function keepConnected(session: Session): Promise<void> {
       if (signal.aborted) break;
       const failure = readFailure(error);
       deps.log.warn({ code: failure.code, err: error }, 'the mailbox connection ended');
+      if (failure.kind === 'refused') session.tokens?.forget();
       // A connection that has lived and then broke is first opened again; everything else is told.
       if (connectedAt !== undefined && performance.now() - connectedAt >= timing.stableAfterMs)
         reconnect.reset();
