@@ -27,12 +27,7 @@ export async function serve({ env, roles, log, services, ready }: ServeOptions):
   try {
     if (earshot.url) {
       const local = localUrl(earshot.url, env.host);
-      writeServerFile(env.dataDir, {
-        pid: process.pid,
-        url: local,
-        host: env.host,
-        publicUrl: env.publicUrl,
-      });
+      announce(env, local, log);
       log.info({ url: local, publicUrl: env.publicUrl, roles }, `Earshot listens on ${local}`);
       await ready?.(local, signal);
     } else log.info({ roles }, `Earshot runs (${roles.join(', ')})`);
@@ -42,6 +37,15 @@ export async function serve({ env, roles, log, services, ready }: ServeOptions):
     removeServerFile(env.dataDir, process.pid);
     await earshot.close();
     log.info({}, 'Earshot has ended');
+  }
+}
+
+/** Only commands on this machine read it: a folder that may not be written (a container's) stops nobody. */
+function announce({ dataDir, host, publicUrl }: Env, url: string, log: Log): void {
+  try {
+    writeServerFile(dataDir, { pid: process.pid, url, host, publicUrl });
+  } catch (err) {
+    log.warn({ err }, `${dataDir} cannot be written: "earshot trigger" will not find this server`);
   }
 }
 

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type EarshotProcess, startEarshot } from '../support/earshot.ts';
@@ -239,6 +240,18 @@ describe('messages', () => {
     expect(await tickets()).toEqual(before);
   });
 
+  test('all deliveries in a state are processed again by one call', async () => {
+    const done = await json('raw', 'list', '--state', 'done', '--inbox', 'texts');
+    expect(done.length).toBeGreaterThan(2);
+    const { code, stdout } = await earshot.cli(['--json', 'replay', '--state', 'done', '--inbox', 'texts']);
+    const replayed = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).id);
+    expect(code).toBe(0);
+    expect(replayed).toEqual(done.map((raw: { id: string }) => raw.id));
+  });
+
   test('the original opens for an admin only, who is named', async () => {
     const [raw] = await json('raw', 'list', '--state', 'done', '--inbox', 'mails');
     const none = await earshot.cli(['raw', 'show', raw.id, '--body']);
@@ -324,6 +337,24 @@ describe('start and stop', () => {
     expect(second.logs()).toContain('Earshot has ended');
     const { code, stderr } = await second.cli(['trigger', 'sms.inbound']);
     expect([code, stderr]).toEqual([1, expect.stringContaining('No server runs')]);
+    await second.close();
+  });
+
+  test('a second signal ends a server that waits for a request which never ends', async () => {
+    const { mongodbUri, redisUrl } = testServices();
+    const second = await startEarshot({ mongodbUri: mongodbUri(), redisUrl });
+    await second.addInbox('sms', 'texts', texts);
+    const socket = connect(second.port, '127.0.0.1');
+    socket.on('error', () => {}); // it is cut when the server ends
+    // The 100 says that the head of the request has been read: from here on it is under way.
+    const head = ['Host: x', 'Content-Length: 100', 'Content-Type: text/plain', 'Expect: 100-continue'];
+    socket.write(`POST /hooks/texts HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`);
+    await once(socket, 'data');
+    const ended = second.kill('SIGTERM');
+    await until(() => second.logs().includes('it finishes what runs'), 'it is ending');
+    expect(await second.kill('SIGTERM')).toBe(143);
+    await ended;
+    socket.destroy();
     await second.close();
   });
 

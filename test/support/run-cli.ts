@@ -1,8 +1,13 @@
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Compiled code is kept between the many processes of a run. */
+const NODE_COMPILE_CACHE = join(tmpdir(), 'earshot-test-compiled');
 
 export interface CliResult {
   /** Of the process; null when a signal ended it. */
@@ -17,7 +22,7 @@ export function spawnCli(args: string[], env: Record<string, string> = {}, cwd =
   const argv = ['--disable-warning=ExperimentalWarning', MAIN, ...args];
   return spawn(process.execPath, argv, {
     cwd,
-    env: { PATH, HOME, XDG_CACHE_HOME, EARSHOT_CACHE, NO_COLOR: '1', ...env },
+    env: { PATH, HOME, XDG_CACHE_HOME, EARSHOT_CACHE, NODE_COMPILE_CACHE, NO_COLOR: '1', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
 }
