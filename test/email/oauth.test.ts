@@ -7,7 +7,6 @@ import { SMTPServer } from 'smtp-server';
 import { emailConfigSchema } from '../../channels/email/config.ts';
 import { createImapSource } from '../../channels/email/imap/source.ts';
 import { IMAP_TIMING } from '../../channels/email/imap/timing.ts';
-import { email } from '../../channels/email/index.ts';
 import { createAccessTokens } from '../../channels/email/oauth.ts';
 import { createSender } from '../../channels/email/send.ts';
 import { ChannelError, type GuardedFetch } from '../../src/contract/index.ts';

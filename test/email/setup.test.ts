@@ -1,4 +1,3 @@
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { emailConfigSchema, withSmtpUrl } from '../../channels/email/config.ts';
 import { createHealthParts } from '../../channels/email/health.ts';
