@@ -1,89 +1,10 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createTransport } from 'nodemailer';
-import { emailConfigSchema } from '../../channels/email/config.ts';
-import { createListener } from '../../channels/email/listen.ts';
-import { createDeps, createRecorder, sampleMail, until } from './harness.ts';
+import { freePort } from '../support/free-port.ts';
+import { createRecorder, sampleMail, until } from './harness.ts';
+import { deliver, dialogue, listening, stopAll } from './listen-harness.ts';
 
-const ROOT = new URL('../..', import.meta.url);
-/** A listener for support@desk.example in a process of its own; says so once it listens. */
-const OTHER_PROCESS = `
-  import { createListener } from './channels/email/listen.ts';
-  const port = Number(process.argv[1]);
-  const health = { ok: (line) => console.log(line), failing: (code) => { throw new Error(code); } };
-  const deps = { host: '127.0.0.1', health, log: { warn() {} } };
-  const config = { address: 'support@desk.example', listen: { port } };
-  await createListener(config, deps).run(async () => { throw new Error('no mail expected'); }, new AbortController().signal);
-`;
-
-type Recorder = ReturnType<typeof createRecorder>;
-const running: { stop(): Promise<void> }[] = [];
-
-afterEach(async () => {
-  for (const each of running.splice(0)) await each.stop();
-});
-
-/** One inbox with a listener; port 0 takes any free one. */
-async function listenFor(given: { address: string; aliases?: string[]; port?: number; recorder?: Recorder }) {
-  const { address, aliases, port = 0, recorder = createRecorder() } = given;
-  const config = emailConfigSchema.parse({ address, aliases, listen: { port } });
-  const { deps, health } = createDeps();
-  const source = createListener({ ...config, listen: { port } }, deps);
-  const abort = new AbortController();
-  const done = source.run(recorder.record, abort.signal);
-  const stop = async () => {
-    abort.abort();
-    await done;
-  };
-  running.push({ stop });
-  const inbox = { recorder, health, source, stop, port: () => source.port()! };
-  return inbox;
-}
-
-async function listening(given: Parameters<typeof listenFor>[0]) {
-  const inbox = await listenFor(given);
-  await until('the listener is bound', () => inbox.source.port() !== undefined);
-  return inbox;
-}
-
-const client = (port: number) => createTransport({ host: '127.0.0.1', port, secure: false });
-
-async function deliver(port: number, to: string[], raw: string | Buffer, from = 'ana@customer.example') {
-  const transport = client(port);
-  try {
-    return await transport.sendMail({ envelope: { from: from as string, to }, raw });
-  } finally {
-    transport.close();
-  }
-}
-
-/** Speaks SMTP by hand: sends lines, gives each reply. */
-async function dialogue(port: number) {
-  const socket = connect(port, '127.0.0.1');
-  socket.setEncoding('utf8');
-  let buffered = '';
-  socket.on('data', (text) => {
-    buffered += text;
-  });
-  socket.on('error', () => {});
-  const reply = async () => {
-    await until('a reply', () => /^\d{3} .*\r\n/m.test(buffered));
-    const answer = buffered;
-    buffered = '';
-    return answer;
-  };
-  await reply();
-  return {
-    socket: socket as Socket,
-    reply,
-    async say(line: string) {
-      socket.write(`${line}\r\n`);
-      return await reply();
-    },
-  };
-}
+afterEach(stopAll);
 
 describe('the SMTP listener', () => {
   test('hands over the bytes, the envelope and the facts of the session as they came', async () => {
@@ -147,7 +68,7 @@ describe('the SMTP listener', () => {
   });
 
   test('inboxes with the same port share a listener, and each gets its own mail', async () => {
-    const first = await listening({ address: 'support@desk.example', port: await pickPort() });
+    const first = await listening({ address: 'support@desk.example', port: await freePort() });
     const second = await listening({ address: 'billing@desk.example', port: first.port() });
     expect(second.port()).toBe(first.port());
     await deliver(first.port(), ['support@desk.example', 'billing@desk.example'], sampleMail(1));
@@ -166,7 +87,7 @@ describe('the SMTP listener', () => {
   });
 
   test('a mail to two inboxes of which one fails is not acknowledged; the retry doubles nothing', async () => {
-    const first = await listening({ address: 'support@desk.example', port: await pickPort() });
+    const first = await listening({ address: 'support@desk.example', port: await freePort() });
     const second = await listening({ address: 'billing@desk.example', port: first.port() });
     second.recorder.storeAway = true;
     const both = ['support@desk.example', 'billing@desk.example'];
@@ -177,7 +98,7 @@ describe('the SMTP listener', () => {
   });
 
   test('a large mail is streamed, to several inboxes at once, and arrives whole', async () => {
-    const first = await listening({ address: 'support@desk.example', port: await pickPort() });
+    const first = await listening({ address: 'support@desk.example', port: await freePort() });
     const second = await listening({ address: 'billing@desk.example', port: first.port() });
     const raw = sampleMail(1, `\r\n${`${'x'.repeat(70)}\r\n`.repeat(100_000)}`);
     await deliver(first.port(), ['support@desk.example', 'billing@desk.example'], raw);
@@ -188,7 +109,7 @@ describe('the SMTP listener', () => {
   });
 
   test('one record that fails amid a large mail neither hangs the others nor is acknowledged', async () => {
-    const first = await listening({ address: 'support@desk.example', port: await pickPort() });
+    const first = await listening({ address: 'support@desk.example', port: await freePort() });
     const failing = createRecorder();
     failing.record = async () => {
       throw new Error('no room');
@@ -237,49 +158,6 @@ describe('the SMTP listener', () => {
     expect(inbox.recorder.kept.map((each) => each.text)).toEqual([sampleMail(7)]);
   });
 
-  test('a taken port is told, and listened on as soon as it is free', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    const { port } = other.address() as { port: number };
-    const inbox = await listenFor({ address: 'support@desk.example', port });
-    await until('the trouble is told', () => inbox.health.some((line) => line.code === 'port_taken'));
-    other.close();
-    await until('the listener is bound', () => inbox.source.port() === port);
-    await deliver(port, ['support@desk.example'], sampleMail(1));
-    expect(inbox.recorder.kept).toHaveLength(1);
-    expect(inbox.health.at(-1)!.ok).toBe(true);
-  });
-
-  test('a second process of the desk stands by without an alarm, and takes over when the first dies', async () => {
-    const port = await pickPort();
-    const first = spawn(process.execPath, ['--input-type=module', '-e', OTHER_PROCESS, String(port)], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    await once(first.stdout, 'data');
-    const inbox = await listenFor({ address: 'support@desk.example', port });
-    await until('it reports', () => inbox.health.length > 0);
-    expect(inbox.health).toMatchObject([{ ok: true }]);
-    expect(inbox.source.port()).toBeUndefined();
-    first.kill('SIGKILL');
-    await until('it took over', () => inbox.source.port() === port);
-    await deliver(port, ['support@desk.example'], sampleMail(1));
-    expect(inbox.recorder.kept).toHaveLength(1);
-  });
-
-  test('another desk on the port, which does not know our address, is an alarm', async () => {
-    const port = await pickPort();
-    const first = spawn(process.execPath, ['--input-type=module', '-e', OTHER_PROCESS, String(port)], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    await once(first.stdout, 'data');
-    const inbox = await listenFor({ address: 'sales@shop.example', port });
-    await until('it reports', () => inbox.health.length > 0);
-    expect(inbox.health[0]).toMatchObject({ ok: false, code: 'port_taken' });
-    first.kill('SIGKILL');
-  });
-
   test('many mails on one connection are taken without a command limit', async () => {
     const inbox = await listening({ address: 'support@desk.example' });
     const { say } = await dialogue(inbox.port());
@@ -293,13 +171,3 @@ describe('the SMTP listener', () => {
     expect(inbox.recorder.kept).toHaveLength(40);
   });
 });
-
-/** A port that both inboxes of a test name. */
-async function pickPort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}

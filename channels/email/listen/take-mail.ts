@@ -39,7 +39,7 @@ export async function takeMail(
     if (head.ended) {
       refuseOversized(stream);
       const bytes = Buffer.concat(head.chunks);
-      await Promise.all(destinations.map((each) => record(each, session, bytes)));
+      await allDone(destinations.map((each) => record(each, session, bytes)));
     } else await recordStreamed(stream, head.chunks, destinations, session);
   } catch (error) {
     // The rest of the mail is read away, since the client hears nothing before it has sent it all.
@@ -70,7 +70,7 @@ async function recordStreamed(
   const copies = destinations.map(() => new PassThrough());
   // The reason reaches the records as their stream's error; here it must not be an unhandled one.
   for (const copy of copies) copy.on('error', () => {});
-  const records = Promise.all(
+  const records = allDone(
     destinations.map(async (each, i) => {
       try {
         await record(each, session, copies[i]!);
@@ -96,6 +96,12 @@ async function recordStreamed(
   }
   for (const copy of copies) copy.end();
   await records;
+}
+
+/** Unlike Promise.all it waits for every record, also after one has failed: none may outlive the answer. */
+async function allDone(records: Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(records)).find((each) => each.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 async function writeAll(copies: PassThrough[], chunk: Buffer): Promise<void> {
