@@ -143,7 +143,7 @@ export async function startEarshot(options: OpenOptions & { roles?: readonly Rol
   let workers: { close(): Promise<void> } | undefined;
   let closing: Promise<void> | undefined;
   const close = async () => {
-    const finished = Promise.all(edges.map((edge) => edge.close())).then(() => workers?.close());
+    const finished = Promise.allSettled(edges.map((edge) => edge.close())).then(() => workers?.close());
     if (!(await within(FINISH_MS, finished)))
       log.warn({}, 'some work did not end in time; it is taken up again by its lease');
     await within(CLOSE_MS, registry.close());

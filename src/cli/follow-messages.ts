@@ -25,11 +25,11 @@ export interface TailLine {
   text: string;
 }
 
-/** From now on, until the signal. Rejects with CliError where MongoDB is no replica set. */
+/** From now on, until the signal where there is one. Rejects with CliError where MongoDB is no replica set. */
 export async function* followMessages(
   store: Store,
   inbox: string | undefined,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): AsyncGenerator<TailLine> {
   const numbers = new Map<string, number>();
   const changes = store.collection<MessageDoc>(MESSAGES).watch<MessageDoc>(
@@ -47,7 +47,7 @@ export async function* followMessages(
     { fullDocument: 'updateLookup' },
   );
   const close = () => void changes.close();
-  signal.addEventListener('abort', close, { once: true });
+  signal?.addEventListener('abort', close, { once: true });
   try {
     for await (const change of changes) {
       if (!('fullDocument' in change) || !change.fullDocument) continue;
@@ -56,7 +56,7 @@ export async function* followMessages(
       yield lineOf(message, ticket, change.operationType === 'insert' ? message.createdAt : new Date());
     }
   } catch (error) {
-    if (signal.aborted) return;
+    if (signal?.aborted) return;
     if ((error as { code?: unknown }).code === NO_CHANGE_STREAMS)
       throw new CliError(
         'no_change_streams',
@@ -64,7 +64,7 @@ export async function* followMessages(
       );
     throw error;
   } finally {
-    signal.removeEventListener('abort', close);
+    signal?.removeEventListener('abort', close);
     await changes.close();
   }
 }

@@ -1,12 +1,24 @@
+import { constants } from 'node:os';
 import type { Env } from '../../config/env.ts';
 import type { Log } from '../lib/log.ts';
 import type { House } from '../main.ts';
 import { remark } from './output.ts';
 
-/** Opens what is stored for as long as one command needs it; a running server's services are shared. */
+/** As shells count: 128 and the number of the signal. */
+const SIGNAL_EXIT = 128;
+
+/**
+ * Opens what is stored for as long as one command needs it; a running server's services are shared. Ctrl-C ends the
+ * command in order, so that services which it has started do not stay behind.
+ */
 export async function withHouse<T>(env: Env, work: (house: House) => Promise<T>): Promise<T> {
   const { openHouse } = await import('../main.ts');
   const house = await openHouse({ env, log: await wordyLog() });
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      const leave = () => process.exit(SIGNAL_EXIT + constants.signals[name]);
+      house.close().then(leave, leave);
+    });
   try {
     return await work(house);
   } finally {

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { loadChannels } from '../../channels/index.ts';
 import { readEnv } from '../../config/env.ts';
 import { type Role as AgentRole, issueToken, addAgent as storeAgent } from '../../src/agents/index.ts';
+import { isListening } from '../../src/embedded/ports.ts';
 import { createInboxes } from '../../src/inboxes/index.ts';
 import { createLog } from '../../src/lib/log.ts';
 import type { Role } from '../../src/main.ts';
@@ -55,7 +56,10 @@ export interface EarshotProcess {
   api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** A request as a provider makes it: signed by whoever calls this. */
   hook(inbox: string, request: HookRequest): Promise<Answer>;
-  /** Straight into the database, as `earshot inbox add` does; resolves once this process has opened it. */
+  /**
+   * Straight into the database, as `earshot inbox add` does; resolves once this process has opened it (which its log
+   * says, at LOG_LEVEL info), and takes mail where it has a fixed port for it.
+   */
   addInbox(kind: string, id: string, config: Record<string, unknown>): Promise<void>;
   addAgent(agent: {
     name?: string;
@@ -175,6 +179,9 @@ export async function startEarshot(options: EarshotOptions): Promise<EarshotProc
         await inboxes.add(id, kind, config);
       });
       while (!over && !output.includes(`"inbox":"${id}"`)) await delay(POLL_MS);
+      const { port } = (config.listen ?? {}) as { port?: number };
+      const listens = port && (options.roles ?? ['pollers']).includes('pollers');
+      while (!over && listens && !(await isListening(port))) await delay(POLL_MS);
     },
     addAgent,
     cli: (args, stdin) => runCli(args, { env, ...(stdin === undefined ? {} : { stdin }) }),
