@@ -5,8 +5,16 @@ export interface FolderPosition {
   /** A UID means nothing under another UIDVALIDITY (RFC 9051, section 2.3.1.1). */
   uidValidity: string;
   lastUid: number;
-  /** Mails that could not be read or recorded; each is tried again by itself. */
-  failed: { uid: number; retryAt: number }[];
+  /** Mails that could not be read or recorded; each is tried again by itself, less and less often. */
+  failed: FailedMail[];
+}
+
+export interface FailedMail {
+  uid: number;
+  /** Failures so far. */
+  tries: number;
+  /** Milliseconds since 1970. */
+  retryAt: number;
 }
 
 const nameOf = (folder: string) => `imap:${folder}`;

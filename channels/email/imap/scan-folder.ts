@@ -167,7 +167,7 @@ function putAside(
       { folder, uid, err: error },
       'a mail could not be read; the others go on, it is tried again',
     );
-    position.failed.push({ uid, retryAt: deps.now().getTime() + timing.retryMailMs });
+    position.failed.push({ uid, tries: 1, retryAt: deps.now().getTime() + timing.retryMailMs });
   }
   if (position.failed.length > FAILED_MAX)
     throw new Error(`more than ${FAILED_MAX} mails of the folder cannot be read`);
@@ -180,7 +180,7 @@ async function retryFailed(context: ScanContext, folder: string, position: Folde
   let recorded = 0;
   for (const entry of position.failed.filter((each) => each.retryAt <= now)) {
     // Before the try: a mail that ends the connection must not be first in line again.
-    entry.retryAt = now + timing.retryMailMs;
+    entry.retryAt = now + Math.min(timing.retryMailMs * 2 ** entry.tries++, timing.retryMailMaxMs);
     await writePosition(deps.cursor, folder, position);
     const [mail] = await list(client, [entry.uid]);
     const take = { ...context, folder, uidValidity: position.uidValidity };

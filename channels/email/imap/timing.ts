@@ -13,8 +13,9 @@ export interface ImapTiming {
   /** First and longest wait after a refused login: servers lock accounts that are hammered. */
   refusedMs: number;
   refusedMaxMs: number;
-  /** Before a mail that could not be read is tried again. */
+  /** First and longest wait before a mail that could not be read is tried again. */
   retryMailMs: number;
+  retryMailMaxMs: number;
 }
 
 export const IMAP_TIMING: Readonly<ImapTiming> = Object.freeze({
@@ -27,4 +28,5 @@ export const IMAP_TIMING: Readonly<ImapTiming> = Object.freeze({
   refusedMs: 60_000,
   refusedMaxMs: 15 * 60_000,
   retryMailMs: 10 * 60_000,
+  retryMailMaxMs: 24 * 60 * 60_000,
 });
