@@ -1,7 +1,6 @@
 import type mongoose from 'mongoose';
 import { type Refused, refuse } from '../lib/refused.ts';
 import { DURABLE, type Store } from '../store/connect.ts';
-import { AT_ONCE } from '../store/work/index.ts';
 import { type Author, addActivity } from './add-note.ts';
 import { MESSAGES, type MessageDoc } from './model.ts';
 import { MESSAGE_MOVES, MESSAGE_STATUSES } from './status.ts';
@@ -33,21 +32,12 @@ export async function cancelReply(
   );
   if (!message) return whyNot(messages, id);
   await addActivity(store, message, author, 'reply_cancelled', `${author.name} took back a reply.`, now);
-  const next = message.conversation && (await releaseNext(messages, message.conversation));
-  return { ok: true, message, ...(next ? { next } : {}) };
-}
-
-/** The next in line waited for this one, not for a clock of its own. */
-async function releaseNext(
-  messages: mongoose.mongo.Collection<MessageDoc>,
-  conversation: ObjectId,
-): Promise<ObjectId | undefined> {
-  const next = await messages.findOneAndUpdate(
-    { conversation, dueAt: { $exists: true }, state: 'queued', attempts: 0 },
-    { $set: { dueAt: AT_ONCE } },
-    { sort: { _id: 1 }, projection: { _id: 1 }, ...DURABLE },
+  // The next in line is due already: it waited for this one, not for a clock of its own.
+  const next = await messages.findOne(
+    { conversation: message.conversation, dueAt: { $exists: true } },
+    { sort: { _id: 1 }, projection: { _id: 1 } },
   );
-  return next?._id;
+  return { ok: true, message, ...(next ? { next: next._id } : {}) };
 }
 
 async function whyNot(messages: mongoose.mongo.Collection<MessageDoc>, id: ObjectId): Promise<Refused> {

@@ -48,7 +48,7 @@ export async function openGateway(
 ): Promise<TestGateway> {
   const desk = await openDesk(options.services ?? testServices(), { work: options.work ?? false });
   await ensureIndexes(desk.store, [...AGENT_INDEXES, ...AUDIT_INDEXES]);
-  await desk.inboxes.add('support-sms', 'sms', SMS_INBOX);
+  if (!(await desk.inboxes.get('support-sms'))) await desk.inboxes.add('support-sms', 'sms', SMS_INBOX);
   const tokens = {} as Record<Role, string>;
   for (const role of ROLES) {
     const agent = await addAgent(
