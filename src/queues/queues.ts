@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { createBatcher } from '../lib/batch.ts';
@@ -15,6 +16,9 @@ import { connectConsumer, connectProducer } from './connection.ts';
 /** A job whose process was killed is given to another after at most LOCK_MS + STALL_CHECK_MS. */
 const LOCK_MS = 10_000;
 const STALL_CHECK_MS = 5_000;
+/** How long Redis may take to hear that its work is done. */
+const CLOSE_GRACE_MS = 1_000;
+const COUNT_LIMIT_MS = 2_000;
 const WAKE_BATCH_ITEMS = 200;
 const WAKE_BATCHES_IN_FLIGHT = 2;
 
@@ -36,6 +40,7 @@ export interface Queues {
   lostWakeUps(): number;
   /** Calls `handler` for each wake-up, `concurrency` at once. Its promise gone, the wake-up is gone, however it ended. */
   consume(queue: QueueName, concurrency: number, handler: Handler): { close(): Promise<void> };
+  /** Rejects within 2 s while Redis is away. */
   depths(): Promise<QueueDepth[]>;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -90,6 +95,7 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
     consume(name, concurrency, handler) {
       const connection = connectConsumer(redisUrl, log);
       consumers.push(connection);
+      const running = new Set<Promise<void>>();
       const worker = new Worker<WakeUp>(
         name,
         async (job) => {
@@ -101,7 +107,9 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
             );
             return;
           }
-          await handler(wakeUp.data.id, new Date(job.timestamp));
+          const work = handler(wakeUp.data.id, new Date(job.timestamp));
+          running.add(work);
+          await work.finally(() => running.delete(work));
         },
         {
           connection,
@@ -117,11 +125,18 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
       worker.on('failed', (job, err) =>
         log.error({ err, queue: name, id: job?.id }, 'a handler let an error escape'),
       );
-      return { close: () => worker.close() };
+      return {
+        async close() {
+          const closed = worker.close();
+          while (running.size > 0) await Promise.allSettled(running);
+          // With Redis away BullMQ would wait for it; but what ran has been settled in MongoDB.
+          await Promise.race([closed, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
+        },
+      };
     },
 
-    async depths() {
-      return Promise.all(
+    depths() {
+      const counted = Promise.all(
         QUEUE_NAMES.map(async (queue) => {
           const counts = await queues.get(queue)!.getJobCounts('wait', 'active', 'prioritized', 'delayed');
           return {
@@ -131,6 +146,11 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
           };
         }),
       );
+      // BullMQ would wait without end for a Redis that was never there.
+      const late = delay(COUNT_LIMIT_MS, undefined, { ref: false }).then(() => {
+        throw new Error('Redis does not answer');
+      });
+      return Promise.race([counted, late]);
     },
 
     async ping() {

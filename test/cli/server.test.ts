@@ -340,6 +340,21 @@ describe('start and stop', () => {
     await second.close();
   });
 
+  test('with Redis away it starts, takes messages in, answers /metrics, and ends promptly', async () => {
+    const { mongodbUri } = testServices();
+    const second = await startEarshot({ mongodbUri: mongodbUri(), redisUrl: 'redis://127.0.0.1:1' });
+    await second.addInbox('sms', 'texts', texts);
+    const params = inboundParams({ accountSid: FAKE_ACCOUNT_SID, from: '+1415', to: NUMBER, body: 'Hi' });
+    const url = `${second.url}/hooks/texts`;
+    const request = signedSms({ authToken: FAKE_AUTH_TOKEN, url, params });
+    expect((await second.hook('texts', request)).status).toBe(200);
+    expect((await second.api('GET', '/metrics')).body).toContain('earshot_deliveries_received_total');
+    const since = performance.now();
+    expect(await second.kill('SIGTERM')).toBe(0);
+    expect(performance.now() - since).toBeLessThan(8_000);
+    await second.close();
+  });
+
   test('a second signal ends a server that waits for a request which never ends', async () => {
     const { mongodbUri, redisUrl } = testServices();
     const second = await startEarshot({ mongodbUri: mongodbUri(), redisUrl });
