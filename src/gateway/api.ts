@@ -4,7 +4,13 @@ import { type Authenticator, may, type Permission, type Principal } from '../age
 import { type Audit, createAudit } from '../store/audit.ts';
 import type { GatewayDeps } from './deps.ts';
 import { Problem } from './problem.ts';
+import { problemView } from './views/common.ts';
 
+/** What any route may answer instead, as the documentation shows it. */
+const PROBLEM = {
+  description: 'A problem: RFC 9457, with a stable code',
+  content: { 'application/problem+json': { schema: problemView } },
+};
 export const API_PREFIX = '/api/v1';
 const BEARER = /^Bearer +(\S+)$/i;
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="earshot"' };
@@ -39,9 +45,10 @@ export function agentApi(
   routes: ((api: Api, deps: ApiDeps) => void)[],
 ): FastifyPluginAsync {
   return async (app) => {
-    app.addHook('onRoute', ({ method, url, config }) => {
-      if (config?.permission === undefined)
+    app.addHook('onRoute', ({ method, url, config, schema }) => {
+      if (config?.permission === undefined || !schema)
         throw new Error(`${String(method)} ${url} names no permission; see src/agents/permissions.ts`);
+      schema.response = { ...(schema.response as object), default: PROBLEM };
     });
     app.addHook('onRequest', async (request) => {
       request.principal = await whoAsks(deps.authenticator, request);

@@ -9,7 +9,7 @@ import { TICKET_MOVES, type TicketStatus } from './status.ts';
 type ObjectId = mongoose.Types.ObjectId;
 
 /** A change is made against what was read; a ticket that moved meanwhile is read again, this often at most. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 20;
 const TAGS_MAX = 50;
 
 export interface TicketChange {

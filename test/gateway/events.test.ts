@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startThrowawayServices, type ThrowawayServices } from '../support/services.ts';
 import { until } from '../support/until.ts';
@@ -115,6 +117,30 @@ test('one change stream serves all who listen, and none is left when they have g
   expect(await open()).toBe(1);
   for (const stream of streams) await stream.close();
   await until(async () => (await open()) === 0, 'the change stream is closed');
+});
+
+test('a reader who leaves everything lying is cut off: he must not fill our memory', async () => {
+  const connections = () =>
+    new Promise<number>((resolve) => gateway.app.server.getConnections((_, count) => resolve(count)));
+  const { port } = new URL(url);
+  const socket = connect(Number(port), '127.0.0.1', () =>
+    socket.write(
+      `GET /api/v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${gateway.tokens.viewer}\r\n\r\n`,
+    ),
+  );
+  socket.on('error', () => {});
+  await once(socket, 'readable');
+  const before = await connections();
+  const cut = until(async () => (await connections()) < before, 'the connection is cut');
+  let done = false;
+  cut
+    .finally(() => {
+      done = true;
+    })
+    .catch(() => {});
+  while (!done) await note('x'.repeat(190_000));
+  await cut;
+  socket.destroy();
 });
 
 test('closing the server ends the streams: a stop never waits for a browser', async () => {

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
+import type { z } from 'zod';
+import { pageOf } from '../../src/gateway/views/common.ts';
+import { contactView } from '../../src/gateway/views/contact.ts';
+import { fullInboxView } from '../../src/gateway/views/inbox.ts';
+import { messageView } from '../../src/gateway/views/message.ts';
+import { rawView } from '../../src/gateway/views/raw.ts';
+import { fullTicketView, ticketView } from '../../src/gateway/views/ticket.ts';
 import { TICKETS, type TicketDoc } from '../../src/tickets/model.ts';
 import { TICKET_MOVES, TICKET_STATUSES } from '../../src/tickets/status.ts';
 import { type Json, openGateway, type TestGateway, type Ticket } from './open-gateway.ts';
@@ -155,7 +162,7 @@ describe('a change', () => {
   });
 
   test('made by many at once loses none', async () => {
-    const tags = Array.from({ length: 4 }, (_, n) => `tag-${n}`);
+    const tags = Array.from({ length: 10 }, (_, n) => `tag-${n}`);
     await Promise.all(tags.map((tag) => change({ addTags: [tag] })));
     expect((await gateway.call('GET', `tickets/${ticket.id}`)).body.tags.sort()).toEqual(tags);
   });
@@ -172,4 +179,18 @@ test('every move of a ticket that the table does not have is refused', async () 
       expect([from, to, answer.status]).toEqual([from, to, legal ? 200 : 409]);
       expect((await tickets.findOne({ _id: id }))!.status).toBe(legal ? to : from);
     }
+});
+
+test('answers are what the documentation says, no field more and none less', async () => {
+  const check = async (path: string, view: z.ZodType) => {
+    const { status, body } = await gateway.call('GET', path, { as: 'admin' });
+    expect(status).toBe(200);
+    expect(view.parse(body)).toEqual(body);
+  };
+  await check('tickets', pageOf(ticketView));
+  await check(`tickets/${ticket.id}`, fullTicketView);
+  await check(`tickets/${ticket.id}/messages`, pageOf(messageView));
+  await check('contacts', pageOf(contactView));
+  await check('raw', pageOf(rawView));
+  await check('inboxes/support-sms', fullInboxView);
 });

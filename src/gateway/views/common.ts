@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { IDENTITY_KINDS } from '../../contract/index.ts';
 import { Problem } from '../problem.ts';
 
-export const LIMIT_DEFAULT = 50;
-export const LIMIT_MAX = 200;
+const LIMIT_DEFAULT = 50;
+const LIMIT_MAX = 200;
 const SEARCH_MAX_CHARS = 200;
 const CURSOR_MAX_CHARS = 200;
 

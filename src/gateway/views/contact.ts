@@ -3,7 +3,7 @@ import type { KnownContact } from '../../contacts/read-contact.ts';
 import { IDENTITY_KINDS } from '../../contract/index.ts';
 import { idSchema, timeSchema } from './common.ts';
 
-export const identityView = z
+const identityView = z
   .object({
     kind: z.enum(IDENTITY_KINDS),
     value: z.string(),

@@ -5,7 +5,7 @@ import { MESSAGE_STATUSES } from '../../conversations/status.ts';
 import { CATEGORIES, PRIORITIES } from '../../triage/types.ts';
 import { addressView, idSchema, timeSchema } from './common.ts';
 
-export const attachmentView = z
+const attachmentView = z
   .object({
     index: z.number().int(),
     name: z.string(),

@@ -26,7 +26,7 @@ export const ticketView = z
   })
   .meta({ id: 'Ticket' });
 
-export const replyDefaultsView = z
+const replyDefaultsView = z
   .object({
     inbox: z.string(),
     to: z.array(addressView),
