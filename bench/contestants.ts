@@ -38,9 +38,9 @@ export async function startEarshot(
     PORT: String(port),
     PUBLIC_URL: publicUrl,
     EARSHOT_DATA: data,
-    LOG_LEVEL: 'warn',
+    LOG_LEVEL: 'error',
   };
-  const main = path.join(ROOT, 'src/cli/main.ts');
+  const earshot = path.join(ROOT, 'script/earshot');
   const config = {
     accountSid: ACCOUNT_SID,
     authToken: AUTH_TOKEN,
@@ -48,11 +48,11 @@ export async function startEarshot(
     apiBaseUrl: 'http://127.0.0.1:9',
   };
   await promisify(execFile)(
-    process.execPath,
-    [main, 'inbox', 'add', 'sms', '--id', 'bench', '--config', JSON.stringify(config), '--json'],
+    earshot,
+    ['inbox', 'add', 'sms', '--id', 'bench', '--config', JSON.stringify(config), '--json'],
     { env },
   );
-  const child = spawn(process.execPath, [main, 'start'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(earshot, ['start'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   const deadline = performance.now() + START_MS;
   for (;;) {
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`).then(

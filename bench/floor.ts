@@ -119,7 +119,10 @@ const file = createBatcher<string, void>(async (ids) => {
   return done(ids);
 }, FILES);
 
-new Worker('floor', async (job) => file(job.data.id), { connection: redis(), concurrency: 192 }).on('failed', (_, error) => console.error(error.message));
+new Worker('floor', async (job) => file(job.data.id), { connection: redis(), concurrency: 192 }).on(
+  'failed',
+  (_, error) => console.error(error.message),
+);
 
 http
   .createServer((request, response) => {

@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
   },
 });
 const CLOSED_CONNECTIONS = 64;
-const OPEN_RATES = [200, 600];
+const OPEN_RATES = (process.env.RATES ?? '200,600').split(',').filter(Boolean).map(Number);
 const OPEN_SECONDS = 15;
 const WARM_UP = 500;
 const DRAIN_MS = 30_000;

@@ -14,6 +14,8 @@ export const INBOUND_LEASE_MS = 10_000;
 const BATCH_ITEMS = 64;
 const BATCHES_IN_FLIGHT = 2;
 const CONCURRENCY = BATCH_ITEMS * (BATCHES_IN_FLIGHT + 1);
+/** Bodies that are opened and read together, in bytes: what bounds the memory of a batch of mails. */
+const BATCH_BYTES = 4 * 1024 * 1024;
 /** Big bodies and second attempts at once, beside the batches. */
 const ALONE_AT_ONCE = 2;
 
@@ -66,8 +68,7 @@ export function startInbound(deps: WorkerDeps): { close(): Promise<void> } {
       const apart = living.filter(({ claim }) => claim.doc.attempts > 1 || claim.doc.blob !== undefined);
       const done = new Map(apart.map((item) => [item.claim.doc._id.toHexString(), alone(item)]));
       for (const promise of done.values()) promise.catch(() => {}); // reported where it is awaited
-      const company = living.filter((item) => !apart.includes(item));
-      if (company.length > 0) await process(company);
+      for (const company of bySize(living.filter((item) => !apart.includes(item)))) await process(company);
       return items.map(({ id }) => ({ ok: true, value: { done: done.get(id) ?? Promise.resolve() } }));
     },
     { maxItems: BATCH_ITEMS, maxInFlight: BATCHES_IN_FLIGHT },
@@ -88,6 +89,21 @@ export function startInbound(deps: WorkerDeps): { close(): Promise<void> } {
       await authenticator.close();
     },
   };
+}
+
+/** In order, as many together as their bodies allow. */
+function bySize(claimed: Claimed[]): Claimed[][] {
+  const groups: Claimed[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const item of claimed) {
+    bytes += item.claim.doc.size;
+    if (bytes > BATCH_BYTES) {
+      groups.push([]);
+      bytes = item.claim.doc.size;
+    }
+    groups.at(-1)!.push(item);
+  }
+  return groups;
 }
 
 /** A delivery that has taken its worker down this often is not tried again by itself. */

@@ -31,35 +31,32 @@ export async function processDeliveries(
     );
   };
 
+  // One after another: reading is the processor's work, and a body is big while it is being read.
   const deliveries: Delivery[] = [];
-  await Promise.all(
-    claimed.map(async ({ claim, queuedAt }) => {
-      try {
-        deliveries.push(await readDelivery(deps, claim, queuedAt));
-      } catch (error) {
-        fail(claim, error);
-      }
-    }),
-  );
-  deliveries.sort(
-    (a, b) => claimed.findIndex((c) => c.claim === a.claim) - claimed.findIndex((c) => c.claim === b.claim),
-  );
+  for (const { claim, queuedAt } of claimed) {
+    try {
+      deliveries.push(await readDelivery(deps, claim, queuedAt));
+    } catch (error) {
+      fail(claim, error);
+    }
+  }
 
   const outcomes = new Map<Delivery, RawOutcome[]>();
   const drafts: Draft[] = [];
-  for (const delivery of deliveries) {
-    try {
-      const applied = await applyEvents(deps, delivery);
-      const own = applied.outcomes;
-      for (const draft of draftMessages(delivery, deps.now)) {
-        if (applied.bound && draft.message.automation === 'bounce') draft.bound = applied.bound;
-        const reason = whyIgnored(deps, draft);
-        if (reason) own.push({ event: draft.event, type: 'message', state: 'ignored', reason });
-        else drafts.push(draft);
-      }
-      outcomes.set(delivery, own);
-    } catch (error) {
-      fail(delivery.claim, error);
+  const applied = await Promise.allSettled(deliveries.map((delivery) => applyEvents(deps, delivery)));
+  for (const [i, delivery] of deliveries.entries()) {
+    const result = applied[i]!;
+    if (result.status === 'rejected') {
+      fail(delivery.claim, result.reason);
+      continue;
+    }
+    const { outcomes: own, bound } = result.value;
+    outcomes.set(delivery, own);
+    for (const draft of draftMessages(delivery, deps.now)) {
+      if (bound && draft.message.automation === 'bounce') draft.bound = bound;
+      const reason = whyIgnored(deps, draft);
+      if (reason) own.push({ event: draft.event, type: 'message', state: 'ignored', reason });
+      else drafts.push(draft);
     }
   }
 
