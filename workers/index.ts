@@ -7,7 +7,6 @@ import { startRetention } from './retain.ts';
 import { startSweep } from './sweep.ts';
 
 export type { WorkerDeps } from './deps.ts';
-export { startSources } from './sources.ts';
 
 /** Every flow that works on what is stored. `close` takes in nothing more and waits for what runs. */
 export function startWorkers(

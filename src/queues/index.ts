@@ -1,2 +1,2 @@
-export { QUEUE_NAMES, type QueueName } from './catalogue.ts';
+export type { QueueName } from './catalogue.ts';
 export { type Handler, openQueues, type QueueDepth, type Queues, type Wake } from './queues.ts';

@@ -14,7 +14,7 @@ import { refusalOf } from './twilio-rules.ts';
 import { createStorage } from './twilio-storage.ts';
 import { describeMessage, listMessages, type StoredMessage } from './twilio-store.ts';
 
-export { inboundParams, newSid, signedGet, signedJson, signedSms, statusParams } from './signed-sms.ts';
+export { signedSms, statusParams } from './signed-sms.ts';
 
 export interface Call {
   method: string;
