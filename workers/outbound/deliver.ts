@@ -6,6 +6,7 @@
 import type mongoose from 'mongoose';
 import { applyReceipt, takeEarlyReceipts } from '../../src/conversations/apply-receipt.ts';
 import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
+import type { OpenInbox } from '../../src/inboxes/index.ts';
 import { DURABLE } from '../../src/store/connect.ts';
 import type { Claim, Settlement, WorkDocument, WorkQueue } from '../../src/store/work/index.ts';
 import type { WorkerDeps } from '../deps.ts';
@@ -90,7 +91,7 @@ async function deliverOne(deps: WorkerDeps, work: WorkQueue<Reply>, claim: Claim
       deps,
       work,
       claim,
-      acceptedBy(deps, doc, sent),
+      acceptedBy(deps, inbox, doc, sent),
       [sending, stepOf(deps, sent)],
       sent,
     );
@@ -119,7 +120,12 @@ async function deliverOne(deps: WorkerDeps, work: WorkQueue<Reply>, claim: Claim
 /** A reply on a paused inbox is looked at again this often. */
 const PAUSED_WAIT_MS = 60_000;
 
-function acceptedBy({ metrics, now }: WorkerDeps, doc: Reply, { externalIds, results }: Sent): Settlement {
+function acceptedBy(
+  { metrics, now }: WorkerDeps,
+  { capabilities }: OpenInbox,
+  doc: Reply,
+  { externalIds, results }: Sent,
+): Settlement {
   const status = results.at(-1)!.status;
   const rejected = results.flatMap((result) => result.rejected ?? []);
   metrics.accepted((now().getTime() - doc.createdAt.getTime()) / 1000);
@@ -128,6 +134,8 @@ function acceptedBy({ metrics, now }: WorkerDeps, doc: Reply, { externalIds, res
     set: {
       externalId: externalIds[0],
       externalIds,
+      // An answer may name this reply and nothing else of its thread.
+      ...(capabilities.threading === 'references' ? { mailIds: externalIds } : {}),
       piecesSent: externalIds.length,
       ...(rejected.length > 0
         ? {
