@@ -59,7 +59,7 @@ export async function* followMessages(
     if (signal?.aborted) return;
     if ((error as { code?: unknown }).code === NO_CHANGE_STREAMS)
       throw new CliError(
-        'no_change_streams',
+        'events_unsupported',
         'This MongoDB is no replica set: nothing can be followed in it.',
       );
     throw error;

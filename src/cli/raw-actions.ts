@@ -98,5 +98,5 @@ async function agentWho({ store }: House, given: string, permission: Permission)
   const found = agents.find(({ _id, email }) => email === wanted || _id.toHexString() === wanted);
   if (!found) throw new CliError('agent_unknown', `There is no agent ${given}; see "earshot agent list".`);
   if (may(found.role, permission)) return found._id;
-  throw new CliError('permission_denied', `${found.email} is ${found.role}: that needs an admin.`);
+  throw new CliError('permission_missing', `${found.email} is ${found.role}: that needs an admin.`);
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import type { Env } from '../../config/env.ts';
 import type { Services } from '../embedded/index.ts';
 import type { Log } from '../lib/log.ts';
-import { type Role, startEarshot } from '../main.ts';
+import { type Earshot, type Role, startEarshot } from '../main.ts';
 import { removeServerFile, writeServerFile } from './server-file.ts';
 
 export interface ServeOptions {
@@ -11,6 +11,8 @@ export interface ServeOptions {
   log: Log;
   /** Open already, and closed by whoever opened them. */
   services?: Services;
+  /** Signals are listened to already. */
+  asked?: AskedToEnd;
   /** Called once it listens, with where; what it rejects with ends the server. The signal says that it ends. */
   ready?: (url: string, signal: AbortSignal) => Promise<void>;
 }
@@ -19,11 +21,18 @@ export interface ServeOptions {
  * Runs Earshot until a signal asks it to end, and resolves when everything is closed. A second signal ends it at
  * once: whatever was under way is taken up again from MongoDB by the next start.
  */
-export async function serve({ env, roles, log, services, ready }: ServeOptions): Promise<void> {
-  const asked = listenForSignals(log);
+export async function serve(options: ServeOptions): Promise<void> {
+  const { env, roles, log, services, ready, asked = listenForSignals(log) } = options;
   endOnEscapedErrors(log);
   const { signal } = asked;
-  const earshot = await startEarshot({ env, roles, log, signal, ...(services ? { services } : {}) });
+  let earshot: Earshot;
+  try {
+    earshot = await startEarshot({ env, roles, log, signal, ...(services ? { services } : {}) });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    log.info({}, 'Earshot has ended before it had started');
+    return;
+  }
   try {
     if (earshot.url) {
       const local = localUrl(earshot.url, env.host);
@@ -49,7 +58,13 @@ function announce({ dataDir, host, publicUrl }: Env, url: string, log: Log): voi
   }
 }
 
-function listenForSignals(log: Log): { stop: Promise<void>; signal: AbortSignal } {
+export interface AskedToEnd {
+  stop: Promise<void>;
+  signal: AbortSignal;
+}
+
+/** The first signal asks to end, a second one ends at once. */
+export function listenForSignals(log: Log): AskedToEnd {
   const { promise: stop, resolve } = Promise.withResolvers<void>();
   const abort = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const)

@@ -12,6 +12,9 @@ export interface RunningServer {
   publicUrl: string;
 }
 
+/** Every Earshot was started with it. */
+const COMMAND_FILE = 'src/cli/main.ts';
+
 const fileOf = (dataDir: string) => join(dataDir, 'server.json');
 
 export function writeServerFile(dataDir: string, server: RunningServer): void {
@@ -40,10 +43,12 @@ function read(dataDir: string): RunningServer | undefined {
   }
 }
 
+/** A process that has ended but was not collected yet has no command line, and a number given anew has another. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    if (process.platform !== 'linux') return true;
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(COMMAND_FILE);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }

@@ -8,7 +8,7 @@ import { openStore } from '../../store/connect.ts';
 import { CliError } from '../errors.ts';
 import { followMessages } from '../follow-messages.ts';
 import { paint, remark, say } from '../output.ts';
-import { serve } from '../serve.ts';
+import { listenForSignals, serve } from '../serve.ts';
 import { findServer } from '../server-file.ts';
 import { DEFAULT_FOLDER, DEMO_FOLDER } from '../settings.ts';
 import { wordsOf } from '../tail-words.ts';
@@ -25,11 +25,13 @@ const MAIL_PORT = 2525;
 export async function runDemo(): Promise<void> {
   const env = await settings();
   remark(`Earshot demo: its data is in ${env.dataDir}`);
+  const log = await wordyLog('warn');
+  const asked = listenForSignals(log);
   remark('MongoDB and Redis: looking for them');
   const services = await openServices({ ...env, log: remark });
   const farSides: FarSide[] = [];
   try {
-    const log = await wordyLog('warn');
+    if (asked.signal.aborted) return;
     const sink = await startMailSink(showOut);
     farSides.push(sink);
     const reroute = (url: string) => url.replace(env.publicUrl, `http://127.0.0.1:${env.port}`);
@@ -49,6 +51,7 @@ export async function runDemo(): Promise<void> {
       roles: ROLES,
       log,
       services,
+      asked,
       ready: async (url, signal) => {
         const desk = {
           url,
