@@ -31,7 +31,7 @@ export async function cancelReply(
     { returnDocument: 'after', ...DURABLE },
   );
   if (!message) return whyNot(messages, id);
-  await addActivity(store, message, author, 'reply_cancelled', `${author.name} took back a reply.`, now);
+  await addActivity(store, message, author, 'reply.cancelled', `${author.name} took back a reply.`, now);
   // The next in line is due already: it waited for this one, not for a clock of its own.
   const next = await messages.findOne(
     { conversation: message.conversation, dueAt: { $exists: true } },

@@ -35,7 +35,7 @@ export async function retryReply(
     { returnDocument: 'after', ...DURABLE },
   );
   if (!message) return whyNot(messages, id);
-  await addActivity(store, message, author, 'reply_retried', `${author.name} sends a reply again.`, now);
+  await addActivity(store, message, author, 'reply.retried', `${author.name} sends a reply again.`, now);
   return { ok: true, message };
 }
 

@@ -237,7 +237,7 @@ describe('a reply that waits', () => {
     expect(cancelled).toMatchObject({ status: 200, body: { status: 'cancelled' } });
     expect(await messages().findOne({ _id: id(first.body.id) })).not.toHaveProperty('dueAt');
     expect(woken).toEqual([`outbound ${second.body.id}`]);
-    expect(await activities()).toContain('reply_cancelled');
+    expect(await activities()).toContain('reply.cancelled');
   });
 
   test.each(['sending', 'accepted', 'delivered', 'failed'] as const)(
@@ -262,7 +262,7 @@ describe('a reply that did not arrive', () => {
     const again = await gateway.call('POST', `messages/${body.id}/retry`);
     expect(again).toMatchObject({ status: 200, body: { id: body.id, status: 'queued', error: null } });
     expect(await messages().findOne({ _id: id(body.id) })).toMatchObject({ attempts: 0 });
-    expect(await activities()).toContain('reply_retried');
+    expect(await activities()).toContain('reply.retried');
   });
 
   test('and may have: goes again only when the agent has looked', async () => {
