@@ -66,16 +66,20 @@ export async function startEarshot(
   return { name: 'earshot', pid: child.pid!, port, publicUrl, stop: () => stop(child) };
 }
 
-export async function startFloor({ mongodbUri, redisUrl }: Stores, port: number): Promise<Contestant> {
+export async function startFloor(
+  { mongodbUri, redisUrl }: Stores,
+  port: number,
+  name: 'floor' | 'alone',
+): Promise<Contestant> {
   const child = spawn(
     process.execPath,
-    [path.join(ROOT, 'bench/floor.ts'), mongodbUri, redisUrl, String(port)],
+    [path.join(ROOT, 'bench/floor.ts'), mongodbUri, redisUrl, String(port), name],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
   await once(child.stdout!, 'data');
-  return { name: 'floor', pid: child.pid!, port, publicUrl: 'http://floor', stop: () => stop(child) };
+  return { name, pid: child.pid!, port, publicUrl: 'http://floor', stop: () => stop(child) };
 }
 
 async function stop(child: ChildProcess): Promise<void> {

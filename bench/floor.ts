@@ -2,7 +2,8 @@
  * The floor: the same durable writes, in the same company, with no logic at all. One HTTP request is one raw record
  * (majority-acknowledged and journaled, before the 204), one BullMQ job, and one contact, address, conversation,
  * ticket and message; then the raw record is marked done, durably. No signature, no parsing, no sealing, no dedupe,
- * no threads, no states. Whoever does what Earshot promises cannot be faster than this with these parts.
+ * no threads, no states. Whoever does what Earshot promises cannot be faster than this with these parts. With `alone` as
+ * last argument the same without company: one document at a time.
  */
 import http from 'node:http';
 import { Queue, Worker } from 'bullmq';
@@ -10,12 +11,14 @@ import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 import { createBatcher, type Outcome } from '../src/lib/batch.ts';
 
-const [mongodbUri, redisUrl, port] = process.argv.slice(2) as [string, string, string];
+const [mongodbUri, redisUrl, port, company] = process.argv.slice(2) as [string, string, string, string];
+/** `alone`: one document at a time, as an ordinary worker writes. */
+const alone = company === 'alone';
 const DURABLE = { writeConcern: { w: 'majority' as const, j: true } };
 const FAST = { writeConcern: { w: 1 } };
-const RECORDS = { maxItems: 100, maxInFlight: 3 };
-const WAKES = { maxItems: 200, maxInFlight: 2 };
-const FILES = { maxItems: 64, maxInFlight: 2 };
+const RECORDS = alone ? { maxItems: 1, maxInFlight: 100 } : { maxItems: 100, maxInFlight: 3 };
+const WAKES = alone ? { maxItems: 1, maxInFlight: 100 } : { maxItems: 200, maxInFlight: 2 };
+const FILES = alone ? { maxItems: 1, maxInFlight: 50 } : { maxItems: 64, maxInFlight: 2 };
 
 const connection = await mongoose.createConnection(mongodbUri, { maxPoolSize: 40 }).asPromise();
 const db = connection.db!;

@@ -1,6 +1,7 @@
 /**
- * How fast a signed Twilio webhook becomes a ticket, beside the floor (floor.ts) in the same run.
- * `npm run bench` · `--count N` messages of the closed loop · `--rounds N` · `--only earshot|floor`
+ * How fast a signed Twilio webhook becomes a ticket, beside the floor (floor.ts) in the same run: the same writes with
+ * no logic, in company as Earshot writes them, and (`alone`) one document at a time as an ordinary worker does.
+ * `npm run bench` · `--count N` messages of the closed loop · `--rounds N` · `--only earshot|floor|alone` · `--rates 200,600`
  */
 
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
@@ -20,10 +21,13 @@ const { values: options } = parseArgs({
     count: { type: 'string', default: '12000' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string' },
+    rates: { type: 'string', default: '200,600' },
   },
 });
 const CLOSED_CONNECTIONS = 64;
-const OPEN_RATES = (process.env.RATES ?? '200,600').split(',').filter(Boolean).map(Number);
+const OPEN_RATES = options.rates.split(',').filter(Boolean).map(Number);
+const NAMES = ['alone', 'floor', 'earshot'] as const;
+type Name = (typeof NAMES)[number];
 const OPEN_SECONDS = 15;
 const WARM_UP = 500;
 const DRAIN_MS = 30_000;
@@ -55,9 +59,9 @@ try {
   console.log(
     `Node ${process.version}, MongoDB ${version}, ${cpus().length} × ${cpus()[0]!.model}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
   );
-  const closed = { earshot: [] as Closed[], floor: [] as Closed[] };
-  const open = { earshot: [] as Open[], floor: [] as Open[] };
-  const names = (['floor', 'earshot'] as const).filter((name) => !options.only || options.only === name);
+  const closed = { earshot: [] as Closed[], floor: [] as Closed[], alone: [] as Closed[] };
+  const open = { earshot: [] as Open[], floor: [] as Open[], alone: [] as Open[] };
+  const names = NAMES.filter((name) => !options.only || options.only === name);
   for (let round = 1; round <= Number(options.rounds); round++) {
     for (const name of names) {
       await withContestant(name, async (contestant, db) => {
@@ -100,7 +104,7 @@ try {
 }
 
 async function withContestant(
-  name: 'floor' | 'earshot',
+  name: Name,
   run: (contestant: Contestant, db: mongoose.mongo.Db) => Promise<void>,
 ): Promise<void> {
   const database = `bench_${name}`;
@@ -112,7 +116,7 @@ async function withContestant(
   const contestant =
     name === 'earshot'
       ? await startEarshot(stores, port, path.join(dataDir, 'earshot'))
-      : await startFloor(stores, port);
+      : await startFloor(stores, port, name);
   try {
     await run(contestant, client.db(database));
   } finally {
@@ -159,21 +163,14 @@ async function runClosed(contestant: Contestant, db: mongoose.mongo.Db, count: n
 async function runOpen(contestant: Contestant, db: mongoose.mongo.Db, rate: number): Promise<Open> {
   const before = await countInbound(db);
   const prepared = prepareSms(rate * OPEN_SECONDS, contestant.port, contestant.publicUrl, HOOK);
-  // The message is written after its ticket, so seeing it means that both are there.
   const seen = new Map<string, number>();
   const changes = db
-    .collection('messages')
-    .watch(
-      [
-        { $match: { operationType: 'insert' } },
-        { $project: { operationType: 1, 'fullDocument.externalId': 1 } },
-      ],
-      {
-        batchSize: 500,
-      },
-    );
+    .collection('tickets')
+    .watch([{ $match: { operationType: 'insert' } }, { $project: { operationType: 1, documentKey: 1 } }], {
+      batchSize: 500,
+    });
   changes.on('change', (change) => {
-    if (change.operationType === 'insert') seen.set(change.fullDocument.externalId, performance.now());
+    if (change.operationType === 'insert') seen.set(String(change.documentKey._id), performance.now());
   });
   await delay(300);
   const sent = await openLoop(contestant.port, prepared, rate);
@@ -182,12 +179,12 @@ async function runOpen(contestant: Contestant, db: mongoose.mongo.Db, rate: numb
   while (seen.size < prepared.length && performance.now() < deadline) await delay(20);
   await changes.close();
   mustAllBeTaken(sent);
-  await mustBeExact(
+  const ticketOf = await mustBeExact(
     db,
     prepared.map(({ sid }) => sid),
   );
   const acks = sent.map((one) => one.answeredAt - one.scheduledAt);
-  const tickets = sent.map((one) => seen.get(one.sid)! - one.scheduledAt);
+  const tickets = sent.map((one) => seen.get(ticketOf.get(one.sid)!)! - one.scheduledAt);
   return {
     rate,
     ackP50: percentile(acks, 0.5),
@@ -211,8 +208,8 @@ async function drained(db: mongoose.mongo.Db, wanted: number): Promise<void> {
   }
 }
 
-/** A run that lost or doubled one message has no figure. */
-async function mustBeExact(db: mongoose.mongo.Db, sids: string[]): Promise<void> {
+/** A run that lost or doubled one message has no figure. Answers the ticket of each message. */
+async function mustBeExact(db: mongoose.mongo.Db, sids: string[]): Promise<Map<string, string>> {
   const messages = await db
     .collection('messages')
     .find({ externalId: { $in: sids } }, { projection: { externalId: 1, ticket: 1 } })
@@ -220,6 +217,7 @@ async function mustBeExact(db: mongoose.mongo.Db, sids: string[]): Promise<void>
   const tickets = new Set(messages.map((message) => String(message.ticket)));
   if (messages.length !== sids.length || tickets.size !== sids.length)
     throw new Error(`${sids.length} sent, ${messages.length} messages in ${tickets.size} tickets: void`);
+  return new Map(messages.map((message) => [message.externalId, String(message.ticket)]));
 }
 
 function mustAllBeTaken(sent: Sent[]): void {

@@ -13,6 +13,11 @@ export interface TicketTouch {
   conversation: mongoose.Types.ObjectId;
   at: Date;
   reopen: boolean;
+  /**
+   * Its conversation was opened for it a moment ago, so it is inserted, which costs half of an upsert. Another worker
+   * that has found the conversation in between collides with it, and then it does not stand either.
+   */
+  unknown: boolean;
   /** A machine wrote it: it may lie on a closed ticket, and a person's may not. */
   mayBeClosed: boolean;
 }
@@ -42,7 +47,8 @@ export async function touchTickets(store: Store, touches: TicketTouch[]): Promis
   }
 }
 
-function operationsOf({ fresh, conversation, at, reopen, mayBeClosed }: TicketTouch) {
+function operationsOf({ fresh, conversation, at, reopen, unknown, mayBeClosed }: TicketTouch) {
+  if (unknown) return [{ insertOne: { document: { ...fresh, conversations: [conversation] } } }];
   const { _id, updatedAt: _updatedAt, conversations: _conversations, ...rest } = fresh;
   const touch = {
     updateOne: {

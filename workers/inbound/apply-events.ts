@@ -1,5 +1,5 @@
 import { setConsent } from '../../src/contacts/consent.ts';
-import { addressKey, findContacts, matchContacts } from '../../src/contacts/match-contacts.ts';
+import { addressKey, findContacts, matchContacts, saveContacts } from '../../src/contacts/match-contacts.ts';
 import type { ConsentEvent, ReceiptEvent } from '../../src/contract/index.ts';
 import { applyReceipt } from '../../src/conversations/apply-receipt.ts';
 import type { MessageDoc } from '../../src/conversations/model.ts';
@@ -68,7 +68,13 @@ async function applyConsent(
   if (consent === 'help') return { state: 'ignored', reason: 'the provider answers HELP by itself' };
   const known = await findContacts(store, [sender]);
   const again = known.has(addressKey(sender));
-  await matchContacts(store, [{ address: sender, proof: 'channel', again }], known, now());
+  const { unsaved } = await matchContacts(
+    store,
+    [{ address: sender, proof: 'channel', again }],
+    known,
+    now(),
+  );
+  await saveContacts(store, unsaved, now());
   await setConsent(store, sender, inbox.id, { optedOut: consent === 'opt-out', at });
   return { state: 'done', reason: consent };
 }

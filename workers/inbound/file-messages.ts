@@ -3,7 +3,7 @@
  * compare-and-set decide who was first, so any number of workers may do the same at once, and a worker that died
  * half-way is followed by one that does it again.
  */
-import { addressKey, findContacts, matchContacts } from '../../src/contacts/match-contacts.ts';
+import { addressKey, findContacts, matchContacts, saveContacts } from '../../src/contacts/match-contacts.ts';
 import { findThreads } from '../../src/conversations/find-conversations.ts';
 import {
   movePointers,
@@ -68,7 +68,7 @@ async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, 
   if (fresh.length === 0) return outcomes;
 
   const now = deps.now();
-  const [contacts, tickets] = await Promise.all([
+  const [{ contacts, unsaved }, tickets] = await Promise.all([
     matchContacts(
       store,
       fresh
@@ -102,7 +102,7 @@ async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, 
       now,
     ),
   );
-  const settled = await settleThreads(deps, plans);
+  const [settled] = await Promise.all([settleThreads(deps, plans), saveContacts(store, unsaved, now)]);
   await keepParts(
     deps,
     settled.map((plan) => plan.draft),
@@ -114,6 +114,7 @@ async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, 
       conversation: plan.conversation._id,
       at: plan.ticket.updatedAt,
       reopen: plan.joining === 'reopen',
+      unknown: plan.opens,
       mayBeClosed: plan.draft.message.automation !== 'none',
     })),
   );
