@@ -1,6 +1,7 @@
 import type { QueueName } from '../src/queues/index.ts';
 import type { WorkQueue } from '../src/store/work/index.ts';
 import type { WorkerDeps } from './deps.ts';
+import { sweepEarlyReceipts } from './early-receipts.ts';
 import { inboundWork } from './inbound/index.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { mediaWork } from './media.ts';
@@ -20,6 +21,7 @@ export function startSweep(deps: WorkerDeps): Loop {
     media: mediaWork(deps),
   };
   return startLoop(deps, 'sweep', SWEEP_MS, async () => {
+    await sweepEarlyReceipts(deps);
     for (const { queue, waiting } of await deps.queues.depths()) {
       if (waiting >= ENOUGH_WAITING) continue;
       const ids = await due[queue].due(WAKE_AT_MOST);

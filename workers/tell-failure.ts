@@ -21,7 +21,8 @@ export async function tellFailure(
       unsure ? 'reply.unconfirmed' : 'reply.failed',
       text,
       at,
-      `${message._id.toHexString()}:${message.state}:${message.attempts ?? 0}`,
+      // The fence: attempts begin anew when an agent sends it again.
+      `${message._id.toHexString()}:${message.state}:${message.lease?.fence ?? 0}`,
     ),
   ]);
   await reopenTicket(store, message.ticket, at);

@@ -76,7 +76,7 @@ async function moveMessage(
   const from = movableFrom(status);
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const moved = await messages.findOneAndUpdate(
-      { _id: message._id, state: { $in: from } },
+      { _id: message._id, state: { $in: from }, ...aboutAllOfIt(receipt) },
       {
         $set: { state: status, ...(status === 'failed' ? { error: errorOf(receipt) } : {}) },
         ...(status === 'failed' ? {} : { $unset: { error: '' as const, dueAt: '' as const } }),
@@ -91,8 +91,8 @@ async function moveMessage(
       FAST,
     );
     if (pending.matchedCount === 1) return { effect: 'noted', message };
-    const current = await messages.findOne({ _id: message._id }, { projection: { state: 1 } });
-    if (!current?.state || !from.includes(current.state)) return { effect: 'noted', message };
+    const movable = { _id: message._id, state: { $in: from }, ...aboutAllOfIt(receipt) };
+    if (!(await messages.findOne(movable, { projection: { _id: 1 } }))) return { effect: 'noted', message };
   }
   return { effect: 'noted', message };
 }
@@ -106,32 +106,64 @@ function movableFrom(status: Exclude<ReceiptEvent['status'], 'delayed'>): Messag
   return receiptMovesFrom(status).filter((from) => !left.includes(from));
 }
 
+/**
+ * A long reply leaves in pieces. Until the last one was accepted (then it has its `externalId`), what is said of one
+ * that was accepted before says nothing of the piece that waits, failed or is in doubt.
+ */
+const aboutAllOfIt = ({ about }: ReceiptEvent) => ({
+  $or: [{ externalId: { $exists: true } }, { externalIds: { $nin: about.externalIds ?? [] } }],
+});
+
 const errorOf = (receipt: ReceiptEvent) => ({
   code: receipt.permanent === false ? 'delivery_failed' : 'delivery_refused',
   message: receipt.reason ?? 'The provider reports that it was not delivered.',
   ...(receipt.code ? { providerCode: receipt.code } : {}),
 });
 
-/**
- * Receipts that came while this message was being sent, or before its id was known; taken out, for `applyReceipt`
- * to apply now.
- */
-export async function takeEarlyReceipts(
+export interface EarlyReceipts {
+  receipts: ReceiptEvent[];
+  /** To be called once they are applied: after a crash in between they are found again. */
+  forget(): Promise<void>;
+}
+
+/** Receipts that came while this message was being sent, or before its id was known: for `applyReceipt` to apply now. */
+export async function findEarlyReceipts(
   store: Store,
   id: mongoose.Types.ObjectId,
   externalIds: string[],
-): Promise<ReceiptEvent[]> {
+): Promise<EarlyReceipts> {
+  const messages = store.collection<MessageDoc>(MESSAGES);
   const parked = store.collection<ParkedReceiptDoc>(PARKED_RECEIPTS);
   const [waiting, early] = await Promise.all([
-    store
-      .collection<MessageDoc>(MESSAGES)
-      .findOneAndUpdate(
-        { _id: id, pendingReceipts: { $exists: true } },
-        { $unset: { pendingReceipts: '' } },
-        { projection: { pendingReceipts: 1 }, ...FAST },
-      ),
+    messages.findOne({ _id: id, pendingReceipts: { $exists: true } }, { projection: { pendingReceipts: 1 } }),
     externalIds.length > 0 ? parked.find({ externalIds: { $in: externalIds } }).toArray() : [],
   ]);
-  if (early.length > 0) await parked.deleteMany({ _id: { $in: early.map((doc) => doc._id) } }, FAST);
-  return [...(waiting?.pendingReceipts ?? []), ...early.map((doc) => doc.receipt)];
+  const pending = waiting?.pendingReceipts ?? [];
+  return {
+    receipts: [...pending, ...early.map((doc) => doc.receipt)],
+    async forget() {
+      if (early.length > 0) await parked.deleteMany({ _id: { $in: early.map((doc) => doc._id) } }, FAST);
+      if (pending.length === 0) return;
+      // Being sent once more, it may have been handed them again.
+      const idle = { _id: id, state: { $ne: 'sending' as const } };
+      await messages.updateOne(idle, { $pullAll: { pendingReceipts: pending } }, FAST);
+      await messages.updateOne(
+        { ...idle, pendingReceipts: { $size: 0 } },
+        { $unset: { pendingReceipts: '' } },
+        FAST,
+      );
+    },
+  };
+}
+
+/** Messages whose sending has ended, with receipts that nobody has applied: their worker died in between. */
+export async function findUnappliedReceipts(
+  store: Store,
+  limit: number,
+): Promise<Pick<MessageDoc, '_id' | 'inbox'>[]> {
+  return store
+    .collection<MessageDoc>(MESSAGES)
+    .find({ pendingReceipts: { $exists: true }, state: { $ne: 'sending' } }, { projection: { inbox: 1 } })
+    .limit(limit)
+    .toArray();
 }

@@ -161,6 +161,14 @@ export const INDEXES = [
     options: { name: 'message_outbox', partialFilterExpression: { dueAt: { $exists: true } } },
   },
   workIndex(MESSAGES),
+  {
+    collection: MESSAGES,
+    keys: { state: 1 },
+    options: {
+      name: 'message_early_receipts',
+      partialFilterExpression: { pendingReceipts: { $exists: true } },
+    },
+  },
   { collection: PARKED_RECEIPTS, keys: { externalIds: 1 }, options: { name: 'parked_external_ids' } },
   {
     collection: PARKED_RECEIPTS,

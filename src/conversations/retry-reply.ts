@@ -25,19 +25,33 @@ export async function retryReply(
 ): Promise<RetriedReply | Refused> {
   const messages = store.collection<MessageDoc>(MESSAGES);
   const from: MessageStatus[] = RETRYABLE.filter((status) => confirmNotSent || status !== 'unconfirmed');
+  const step = { step: 'queued', at: now, detail: `again, by ${author.name}` };
   const message = await messages.findOneAndUpdate(
     { _id: id, direction: 'out', type: 'message', state: { $in: from } },
-    {
-      $set: { state: 'queued', dueAt: AT_ONCE, attempts: 0, 'lease.owner': null },
-      $unset: { error: '', lastError: '' },
-      $push: { trace: { step: 'queued', at: now, detail: `again, by ${author.name}` } },
-    },
+    [
+      {
+        $set: {
+          state: 'queued',
+          dueAt: AT_ONCE,
+          attempts: 0,
+          'lease.owner': null,
+          // Taken as a whole and lost afterwards: it leaves as a whole. Broken off before: it goes on where it broke.
+          externalIds: unlessTaken('$externalIds'),
+          piecesSent: unlessTaken('$piecesSent'),
+          trace: { $concatArrays: ['$trace', [{ $literal: step }]] },
+        },
+      },
+      { $unset: ['externalId', 'error', 'lastError'] },
+    ],
     { returnDocument: 'after', ...DURABLE },
   );
   if (!message) return whyNot(messages, id);
   await addActivity(store, message, author, 'reply.retried', `${author.name} sends a reply again.`, now);
   return { ok: true, message };
 }
+
+/** `externalId` stands once every piece was accepted. */
+const unlessTaken = (field: string) => ({ $cond: [{ $gt: ['$externalId', null] }, '$$REMOVE', field] });
 
 async function whyNot(
   messages: mongoose.mongo.Collection<MessageDoc>,

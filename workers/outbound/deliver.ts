@@ -4,12 +4,13 @@
  * for its retry holds what stands behind it until it is sent, failed or cancelled.
  */
 import type mongoose from 'mongoose';
-import { applyReceipt, takeEarlyReceipts } from '../../src/conversations/apply-receipt.ts';
 import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
+import type { MessageStatus } from '../../src/conversations/status.ts';
 import type { OpenInbox } from '../../src/inboxes/index.ts';
 import { DURABLE } from '../../src/store/connect.ts';
 import type { Claim, Settlement, WorkDocument, WorkQueue } from '../../src/store/work/index.ts';
 import type { WorkerDeps } from '../deps.ts';
+import { applyEarlyReceipts } from '../early-receipts.ts';
 import { keepLeases } from '../keep-leases.ts';
 import { tellFailure } from '../tell-failure.ts';
 import { type Sent, sendReply } from './send-reply.ts';
@@ -172,7 +173,7 @@ async function keepProgress(
 }
 
 /**
- * Writes the outcome, adds the steps to the trace, applies receipts that came early, tells the agent of a failure.
+ * Tells the agent of a failure, writes the outcome, adds the steps to the trace, applies receipts that came early.
  * Answers whether the reply has come to rest, so that the next one may go.
  */
 async function conclude(
@@ -185,37 +186,32 @@ async function conclude(
 ): Promise<boolean> {
   const { doc } = claim;
   const trace = [...doc.trace, ...steps];
+  // Before the outcome: once that stands, nobody comes back to this reply.
+  if (to.state === 'failed' || to.state === 'unconfirmed')
+    await tellFailure(deps, { ...doc, state: to.state, error: to.error });
   const [held] = await work.settle([{ claim, to: { ...to, set: { ...to.set, trace } } }]);
   if (!held) {
     // Somebody thought us dead and gave the reply up as unconfirmed: what the provider said settles that.
-    if (sent) await confirmLate(deps, claim, sent);
+    if (sent) await confirmLate(deps, claim, to);
     return false;
   }
   deps.metrics.outcome(to.state);
-  const externalIds = sent?.externalIds ?? doc.externalIds ?? [];
-  for (const receipt of await takeEarlyReceipts(deps.store, doc._id, externalIds)) {
-    const about = { ...receipt.about, externalIds: [...(receipt.about.externalIds ?? []), ...externalIds] };
-    const applied = await applyReceipt(deps, doc.inbox, { ...receipt, about }, deps.now(), false);
-    if (applied.effect === 'changed' && receipt.status === 'failed') await tellFailure(deps, applied.message);
-  }
-  if (to.state === 'failed' || to.state === 'unconfirmed')
-    await tellFailure(deps, { ...doc, state: to.state, error: to.error });
+  await applyEarlyReceipts(deps, doc.inbox, doc._id, sent?.externalIds ?? doc.externalIds ?? []);
   return to.dueAt === undefined;
 }
 
 async function confirmLate(
   { store, log, now }: WorkerDeps,
   { doc }: Claim<Reply>,
-  sent: Sent,
+  { state, set = {} }: Settlement,
 ): Promise<void> {
-  const { status } = sent.results.at(-1)!;
   log.warn({ message: doc._id.toHexString() }, 'a reply was accepted after its lease had run out');
   await store.collection<Reply>(MESSAGES).updateOne(
     { _id: doc._id, state: 'unconfirmed' },
     {
-      $set: { state: status, externalId: sent.externalIds[0], externalIds: sent.externalIds },
-      $unset: { error: '' },
-      $push: { trace: { step: status, at: now() } },
+      $set: { ...set, state: state as MessageStatus },
+      ...(set.error ? {} : { $unset: { error: '' } }),
+      $push: { trace: { step: state, at: now() } },
     },
     DURABLE,
   );
