@@ -4,6 +4,7 @@ import type { ConsentEvent, ReceiptEvent } from '../../src/contract/index.ts';
 import { applyReceipt } from '../../src/conversations/apply-receipt.ts';
 import type { MessageDoc } from '../../src/conversations/model.ts';
 import type { RawOutcome } from '../../src/intake/model.ts';
+import { maskText } from '../../src/triage/mask.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { tellFailure } from '../tell-failure.ts';
 import type { Bound, Delivery } from './draft.ts';
@@ -50,13 +51,18 @@ export async function applyEvents(
 
 async function applyOne(
   deps: WorkerDeps,
-  { inbox, events }: Delivery,
-  receipt: ReceiptEvent,
+  { inbox, events, claim }: Delivery,
+  event: ReceiptEvent,
 ): Promise<{ state: RawOutcome['state']; message?: MessageDoc }> {
-  const alone = events.every((event) => event.type === 'receipt');
+  const alone = events.every(({ type }) => type === 'receipt');
+  // A mail server may quote what it refused.
+  const receipt = event.reason === undefined ? event : { ...event, reason: maskText(event.reason) };
   const applied = await applyReceipt(deps, inbox.id, receipt, deps.now(), alone);
   if (!('message' in applied)) return { state: applied.effect === 'parked' ? 'parked' : 'ignored' };
-  if (applied.effect === 'changed' && receipt.status === 'failed') await tellFailure(deps, applied.message);
+  // An attempt before this one may have moved it and died before it told.
+  const isNews =
+    applied.effect === 'changed' || (claim.doc.attempts > 1 && applied.message.state === 'failed');
+  if (isNews && receipt.status === 'failed') await tellFailure(deps, applied.message);
   return { state: applied.effect === 'changed' ? 'done' : 'duplicate', message: applied.message };
 }
 

@@ -58,13 +58,17 @@ async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, 
     ),
   ]);
 
+  const resumed: Draft[] = [];
   const fresh = drafts.flatMap((draft, i) => {
     const same = stored.get(sameKey(draft.delivery.inbox.id, draft.message.dedupeKey));
     if (!same) return [{ draft, thread: threads[i]! }];
     const ours = same.raw?.equals(draft.delivery.claim.doc._id);
+    if (ours) resumed.push(draft);
     outcomes.set(draft, outcomeOf(draft, ours ? 'done' : 'duplicate', same._id, same.ticket));
     return [];
   });
+  // Stored by an attempt that may have died before it came to this.
+  await keepMedia(deps, resumed);
   if (fresh.length === 0) return outcomes;
 
   const now = deps.now();
@@ -113,7 +117,7 @@ async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, 
       fresh: plan.ticket,
       conversation: plan.conversation._id,
       at: plan.ticket.updatedAt,
-      reopen: plan.joining === 'reopen',
+      wake: plan.joining === 'wake' || plan.joining === 'reopen',
       unknown: plan.opens,
       mayBeClosed: plan.draft.message.automation !== 'none',
     })),
@@ -129,7 +133,7 @@ async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, 
     storeMessages(store, activities),
     keepMedia(
       deps,
-      kept.filter((_, i) => isNew[i]),
+      kept.filter((_, i) => isNew[i]).map(({ draft }) => draft),
     ),
   ]);
   kept.forEach(({ draft, ticket }, i) => {

@@ -1,17 +1,17 @@
 import { queueMedia } from '../../src/conversations/media-work.ts';
 import type { WorkerDeps } from '../deps.ts';
-import type { Plan } from './plan.ts';
+import type { Draft } from './draft.ts';
 
-/** Has attachments that lie at the provider fetched beside the path. */
+/** Has attachments that lie at the provider fetched beside the path. Done twice, it is done once. */
 export async function keepMedia(
   { store, queues }: Pick<WorkerDeps, 'store' | 'queues'>,
-  plans: Plan[],
+  drafts: Draft[],
 ): Promise<void> {
   const ids = await queueMedia(
     store,
-    plans.flatMap(({ draft }) =>
-      draft.message.attachments.flatMap(({ remote }, index) =>
-        remote ? [{ message: draft.id, index, inbox: draft.delivery.inbox.id, remote }] : [],
+    drafts.flatMap(({ id, message, delivery }) =>
+      message.attachments.flatMap(({ remote }, index) =>
+        remote ? [{ message: id, index, inbox: delivery.inbox.id, remote }] : [],
       ),
     ),
   );
