@@ -6,13 +6,13 @@ import type { TicketStatus } from './status.ts';
 
 const DUPLICATE_KEY = 11000;
 
-/** What a message does to its ticket: makes it if nobody has, joins its conversation, wakes it where `reopen`. */
+/** What a message does to its ticket: makes it if nobody has, joins its conversation, opens it again where `wake`. */
 export interface TicketTouch {
   /** As it will be if it is new. */
   fresh: TicketDoc;
   conversation: mongoose.Types.ObjectId;
   at: Date;
-  reopen: boolean;
+  wake: boolean;
   /**
    * Its conversation was opened for it a moment ago, so it is inserted, which costs half of an upsert. Another worker
    * that has found the conversation in between collides with it, and then it does not stand either.
@@ -47,7 +47,7 @@ export async function touchTickets(store: Store, touches: TicketTouch[]): Promis
   }
 }
 
-function operationsOf({ fresh, conversation, at, reopen, unknown, mayBeClosed }: TicketTouch) {
+function operationsOf({ fresh, conversation, at, wake, unknown, mayBeClosed }: TicketTouch) {
   if (unknown) return [{ insertOne: { document: { ...fresh, conversations: [conversation] } } }];
   const { _id, updatedAt: _updatedAt, conversations: _conversations, ...rest } = fresh;
   const touch = {
@@ -63,13 +63,13 @@ function operationsOf({ fresh, conversation, at, reopen, unknown, mayBeClosed }:
     },
   };
   const sleeping: TicketStatus[] = ['pending', 'resolved'];
-  const wake = {
+  const open = {
     updateOne: {
       filter: { _id, status: { $in: sleeping } },
       update: { $set: { status: 'open' as const }, $unset: { resolvedAt: '' as const } },
     },
   };
-  return reopen ? [touch, wake] : [touch];
+  return wake ? [touch, open] : [touch];
 }
 
 /** What decides whether a message joins, reopens or follows. */

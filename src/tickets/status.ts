@@ -15,7 +15,8 @@ export const TICKET_MOVES: Record<TicketStatus, readonly TicketStatus[]> = {
 /** A message on a ticket resolved longer ago than this opens a new one. */
 export const REOPEN_WITHIN_MS = 14 * 24 * 3_600_000;
 
-export type Joining = 'join' | 'reopen' | 'follow-up';
+/** wake: the answer that we waited for. reopen: it was thought solved. follow-up: it is too late for this ticket. */
+export type Joining = 'join' | 'wake' | 'reopen' | 'follow-up';
 
 /** What a new message from the customer does to a ticket. `automated`: a machine wrote it, which wakes nobody. */
 export function joining(
@@ -24,7 +25,7 @@ export function joining(
   now: Date,
 ): Joining {
   if (automated || ticket.status === 'open') return 'join';
-  if (ticket.status === 'pending') return 'reopen';
+  if (ticket.status === 'pending') return 'wake';
   const since = now.getTime() - (ticket.resolvedAt?.getTime() ?? 0);
   return ticket.status === 'resolved' && since <= REOPEN_WITHIN_MS ? 'reopen' : 'follow-up';
 }

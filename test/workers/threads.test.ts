@@ -209,3 +209,12 @@ test('two first messages of one customer, seen by two workers at once, make one 
     await other.close({ keepData: true });
   }
 });
+
+test('the answer that a pending ticket waited for opens it without a word', async () => {
+  await sms('+6281200000001', 'my payment failed');
+  const [ticket] = await desk.tickets();
+  await desk.store.collection('tickets').updateOne({ _id: ticket!._id }, { $set: { status: 'pending' } });
+  await sms('+6281200000001', 'it was Rp 50.000');
+  expect((await ticketOf(ticket!._id)).status).toBe('open');
+  expect((await desk.messages()).filter(({ type }) => type === 'activity')).toHaveLength(0);
+});
