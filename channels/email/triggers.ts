@@ -17,14 +17,14 @@ const SAMPLES: readonly [Sample, ...Sample[]] = [
   {
     name: 'Ana Ferreira',
     address: 'ana.ferreira@customer.example',
-    subject: 'Order 48213 has not arrived',
-    text: 'Hello,\n\nI ordered a kettle on Monday last week (order 48213) and the tracking page has said "in transit" for five days.\nCould you tell me where it is?\n\nThanks,\nAna Ferreira',
+    subject: 'Payment failed but the money is gone',
+    text: 'Hello,\n\nI tried to pay INV-48213 this morning and the app said "payment failed".\nBut my balance is 212.40 USD lower than before. Where is my money?\n\nThanks,\nAna Ferreira',
   },
   {
     name: 'Tomasz Nowak',
     address: 't.nowak@customer.example',
-    subject: 'Charged twice in November',
-    text: 'Hi,\n\nmy card statement shows your monthly fee twice, both on 3 November.\nPlease refund one of them and tell me when I can expect the money.\n\nTomasz',
+    subject: 'Charged twice on 3 November',
+    text: 'Hi,\n\nmy history shows the same payment twice, both on 3 November.\nPlease refund one of them and tell me when I can expect the money.\n\nTomasz',
   },
   {
     name: 'Siti Rahma',
@@ -35,20 +35,20 @@ const SAMPLES: readonly [Sample, ...Sample[]] = [
   {
     name: 'Jürgen Weiß',
     address: 'juergen.weiss@customer.example',
-    subject: 'Rechnung für Auftrag 7719',
-    text: 'Guten Tag,\n\nbitte senden Sie mir die Rechnung für den Auftrag 7719 noch einmal, diesmal mit unserer Umsatzsteuernummer.\n\nMit freundlichen Grüßen\nJürgen Weiß',
+    subject: 'Auszahlung nicht angekommen',
+    text: 'Guten Tag,\n\nmeine Auszahlung von 80 Euro vom Montag ist bis heute nicht auf dem Konto. Bitte prüfen Sie das.\n\nMit freundlichen Grüßen\nJürgen Weiß',
   },
   {
     name: 'Mei Lin',
     address: 'mei.lin@customer.example',
-    subject: 'The lamp arrived broken',
-    text: 'Dear support,\n\nthe glass of the lamp was broken when I opened the box. The box itself had a dent on one side.\nI would like a new one, or my money back if you have none left.\n\nBest regards\nMei Lin',
+    subject: '有一笔付款不是我操作的',
+    text: '您好，\n\n我今天早上看到一笔 1,280 元的付款，不是我本人操作的。\n请尽快帮我冻结账户，谢谢。\n\n林美',
   },
   {
     name: 'Olu Adeyemi',
     address: 'olu@customer.example',
-    subject: 'Please change my delivery address',
-    text: 'Good afternoon,\n\nI moved last week. Please send order 50117 to my new address: 12 Hill Road, Leeds.\n\nThank you\nOlu',
+    subject: 'How do I change my registered number?',
+    text: 'Good afternoon,\n\nI have a new SIM card. How can I change the phone number of my account?\n\nThank you\nOlu',
   },
 ];
 

@@ -10,17 +10,17 @@ const SAMPLES: readonly { from: string; country: string; text: string }[] = [
   {
     from: '+14155550123',
     country: 'US',
-    text: 'Hi, I was charged twice for my July bill. Can someone look into it please?',
+    text: 'Hi, I was charged twice for the same payment. Can someone look into it please?',
   },
   {
     from: '+6281234567890',
     country: 'ID',
-    text: 'Selamat pagi, paket internet saya sudah dibayar tapi belum aktif. Mohon dibantu ya.',
+    text: 'Selamat pagi, saya sudah top up lewat bank tapi saldo belum masuk. Mohon dibantu ya.',
   },
   {
     from: '+8613800138000',
     country: 'CN',
-    text: '你好,我上周买的路由器一直连不上网络,请问可以更换吗?',
+    text: '你好，我刚才付款失败了，但是钱已经扣了，请帮我查一下。',
   },
 ];
 

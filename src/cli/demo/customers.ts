@@ -11,29 +11,26 @@ const POLL_MS = 50;
 const MAILS = [
   {
     from: 'Ana Ferreira <ana.ferreira@customer.example>',
-    subject: 'Order 48213 has not arrived',
-    text: 'Hello,\n\nI ordered a kettle last Monday (order 48213). The tracking page has said "in transit" for five days now. Could you tell me where it is?\n\nThanks,\nAna Ferreira',
+    subject: 'Payment failed but the money is gone',
+    text: 'Hello,\n\nI tried to pay INV-48213 this morning and the app said "payment failed". But my balance is 212.40 USD lower than before. Where is my money?\n\nThanks,\nAna Ferreira',
   },
   {
     from: 'Tomasz Nowak <t.nowak@customer.example>',
-    subject: 'Charged twice in November',
-    text: 'Hi,\n\nmy card statement shows your monthly fee twice, both on 3 November. Please refund one of them and tell me when I can expect the money.\n\nTomasz',
+    subject: 'Charged twice on 3 November',
+    text: 'Hi,\n\nmy history shows the same payment twice, both on 3 November. Please refund one of them and tell me when I can expect the money.\n\nTomasz',
   },
   {
     from: 'Siti Rahma <siti.rahma@customer.example>',
     subject: 'Tidak bisa masuk ke akun',
-    text: 'Selamat pagi,\n\nSejak kemarin saya tidak bisa masuk ke akun saya. Mohon bantuannya.\n\nTerima kasih,\nSiti',
+    text: 'Selamat pagi,\n\nSejak kemarin saya tidak bisa masuk ke akun saya, padahal nomor HP masih sama. Mohon bantuannya.\n\nTerima kasih,\nSiti',
   },
 ];
 
 const TEXTS = [
-  {
-    from: '+14155550123',
-    body: 'Your app says my card was declined but the money is gone from my account?!',
-  },
-  { from: '+447700900123', body: 'Hi, can I change the delivery address for tomorrow? Order 50117' },
+  { from: '+8613800138000', body: '我昨天充值了500元，到现在还没到账，麻烦查一下，谢谢' },
+  { from: '+6281234567890', body: 'kak top up saya Rp 250.000 gagal tapi saldo bank kepotong' },
   // The same person again: it joins the ticket that the first message has opened.
-  { from: '+447700900123', body: 'The new one is 12 Hill Road, Leeds LS1 4AP' },
+  { from: '+6281234567890', body: 'lewat BCA, tadi jam 9 pagi' },
 ];
 
 export interface Desk {
