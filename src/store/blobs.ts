@@ -68,7 +68,12 @@ export function createBlobs(store: Store, sealer: Sealer): Blobs {
 
   const addUser = async (sha256: string, user: string): Promise<void> => {
     try {
-      await users.insertOne({ _id: `${sha256}:${user}`, sha256, user, pendingAt: new Date() }, DURABLE);
+      // Pending anew, also where it stands: a sweep that has just found this user nowhere must leave it alone now.
+      await users.updateOne(
+        { _id: `${sha256}:${user}` },
+        { $set: { pendingAt: new Date() }, $setOnInsert: { sha256, user } },
+        { upsert: true, ...DURABLE },
+      );
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
     }

@@ -22,7 +22,7 @@ export async function sweepBlobs(
   return (await sweepUploads(deps, olderThan)) + (await sweepRows(deps, olderThan));
 }
 
-/** A put may have been followed by a crash: then its user was never stored. Each user is asked for once. */
+/** A put may have been followed by a crash: then its user was never stored. Each user is asked for once a put. */
 async function checkUsers(
   deps: SweepDeps,
   olderThan: Date,
@@ -36,7 +36,8 @@ async function checkUsers(
     const living = await alive([...new Set(pending.map(({ user }) => user))]);
     const dead = pending.filter(({ user }) => !living.has(user));
     const ids = (docs: typeof pending) => ({ _id: { $in: docs.map(({ _id }) => _id) } });
-    await deps.users.deleteMany(ids(dead), DURABLE);
+    // A put since that look has made its user pending anew.
+    await deps.users.deleteMany({ ...ids(dead), pendingAt: { $lt: olderThan } }, DURABLE);
     for (const { sha256 } of dead) await freeIfUnused(deps, sha256);
     await deps.users.updateMany(
       ids(pending.filter(({ user }) => living.has(user))),
