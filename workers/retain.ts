@@ -1,5 +1,6 @@
 import mongoose from 'mongoose';
 import { MESSAGES } from '../src/conversations/model.ts';
+import type { Edits } from '../src/intake/edit-raw.ts';
 import { RAW_INBOUND, type RawDoc } from '../src/intake/model.ts';
 import type { WorkerDeps } from './deps.ts';
 import { messageId } from './inbound/draft.ts';
@@ -12,18 +13,23 @@ const CHUNK = 500;
 /** Lets raw records go after their time, with the bytes that only they use; and bytes that nobody uses. */
 export function startRetention(deps: WorkerDeps, rawRetentionDays: number): Loop {
   return startLoop(deps, 'retention', HOUR_MS, async (signal) => {
-    const raws = deps.store.collection<RawDoc>(RAW_INBOUND);
+    const raws = deps.store.collection<RawDoc & Edits>(RAW_INBOUND);
     const before = new Date(deps.now().getTime() - rawRetentionDays * DAY_MS);
     // An id holds the time of its making, so the primary index finds the old ones. What still has work to do stays.
     const oldest = mongoose.Types.ObjectId.createFromTime(Math.floor(before.getTime() / 1000));
     for (;;) {
       const old = await raws
-        .find({ _id: { $lt: oldest }, dueAt: { $exists: false } }, { projection: { blob: 1 } })
+        .find(
+          { _id: { $lt: oldest }, dueAt: { $exists: false } },
+          { projection: { blob: 1, 'original.blob': 1 } },
+        )
         .limit(CHUNK)
         .toArray();
       if (old.length === 0 || signal.aborted) break;
-      for (const { _id, blob } of old) if (blob) await deps.blobs.release(_id.toHexString());
-      await raws.deleteMany({ _id: { $in: old.map(({ _id }) => _id) } });
+      for (const { _id, blob, original } of old)
+        if (blob ?? original?.blob) await deps.blobs.release(_id.toHexString());
+      // One that was set going again since that look stays; its next attempt says what it lacks.
+      await raws.deleteMany({ _id: { $in: old.map(({ _id }) => _id) }, dueAt: { $exists: false } });
     }
     await deps.blobs.sweepOrphans(new Date(deps.now().getTime() - HOUR_MS), (users) => alive(deps, users));
   });

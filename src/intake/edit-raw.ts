@@ -11,7 +11,7 @@ import type { ShowDeps } from './show-raw.ts';
 const EDITABLE: readonly RawState[] = ['dead', 'quarantined'];
 
 /** What arrived, kept beside the edited one, and who edited it last. */
-interface Edits {
+export interface Edits {
   original?: { sealed: mongoose.mongo.Binary; blob?: string; size: number; sha256: string };
   edited?: { at: Date; by: mongoose.Types.ObjectId };
 }
