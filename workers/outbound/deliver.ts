@@ -3,11 +3,14 @@
  * keeps every other worker off the conversation: so there is one delivery at a time, in order, and a head that waits
  * for its retry holds what stands behind it until it is sent, failed or cancelled.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type mongoose from 'mongoose';
+import { StoreUnavailable } from '../../src/contract/index.ts';
 import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
 import type { MessageStatus } from '../../src/conversations/status.ts';
 import type { OpenInbox } from '../../src/inboxes/index.ts';
 import { DURABLE } from '../../src/store/connect.ts';
+import { translateOutage } from '../../src/store/translate-outage.ts';
 import type { Claim, Settlement, WorkDocument, WorkQueue } from '../../src/store/work/index.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { applyEarlyReceipts } from '../early-receipts.ts';
@@ -189,7 +192,7 @@ async function conclude(
   // Before the outcome: once that stands, nobody comes back to this reply.
   if (to.state === 'failed' || to.state === 'unconfirmed')
     await tellFailure(deps, { ...doc, state: to.state, error: to.error });
-  const [held] = await work.settle([{ claim, to: { ...to, set: { ...to.set, trace } } }]);
+  const [held] = await patiently(() => work.settle([{ claim, to: { ...to, set: { ...to.set, trace } } }]));
   if (!held) {
     // Somebody thought us dead and gave the reply up as unconfirmed: what the provider said settles that.
     if (sent) await confirmLate(deps, claim, to);
@@ -198,6 +201,23 @@ async function conclude(
   deps.metrics.outcome(to.state);
   await applyEarlyReceipts(deps, doc.inbox, doc._id, sent?.externalIds ?? doc.externalIds ?? []);
   return to.dueAt === undefined;
+}
+
+/** How long an outcome that only we know is kept for a MongoDB that is away, and how often it is offered. */
+const OUTAGE_PATIENCE_MS = 10 * 60_000;
+const OUTAGE_RETRY_MS = 500;
+
+/** What the provider has answered must not be forgotten because MongoDB is away just then. */
+async function patiently<T>(write: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + OUTAGE_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(translateOutage(error) instanceof StoreUnavailable) || performance.now() > deadline) throw error;
+      await delay(OUTAGE_RETRY_MS);
+    }
+  }
 }
 
 async function confirmLate(
