@@ -191,7 +191,7 @@ async function conclude(
   const trace = [...doc.trace, ...steps];
   // Before the outcome: once that stands, nobody comes back to this reply.
   if (to.state === 'failed' || to.state === 'unconfirmed')
-    await tellFailure(deps, { ...doc, state: to.state, error: to.error });
+    await patiently(() => tellFailure(deps, { ...doc, state: to.state, error: to.error }));
   const [held] = await patiently(() => work.settle([{ claim, to: { ...to, set: { ...to.set, trace } } }]));
   if (!held) {
     // Somebody thought us dead and gave the reply up as unconfirmed: what the provider said settles that.
