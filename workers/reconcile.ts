@@ -26,6 +26,7 @@ export function startReconcile(deps: WorkerDeps): Loop {
   const leases = createLeases(deps.store);
   const askedAt = new Map<string, number>();
   let away = false;
+  let epoch = deps.store.epoch();
 
   return startLoop(deps, 'reconcile', LOOK_MS, async (signal) => {
     try {
@@ -34,9 +35,11 @@ export function startReconcile(deps: WorkerDeps): Loop {
       away = true;
       return;
     }
-    // Every inbox is asked anew: none of their deliveries could be recorded meanwhile.
-    if (away) askedAt.clear();
+    // Every inbox is asked anew: none of their deliveries could be recorded meanwhile. An outage between two looks
+    // shows in the epoch alone.
+    if (away || deps.store.epoch() !== epoch) askedAt.clear();
     away = false;
+    epoch = deps.store.epoch();
     const now = deps.now();
     for (const inbox of deps.registry.all()) {
       if (!inbox.channel.reconcile || inbox.paused) continue;
