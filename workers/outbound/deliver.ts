@@ -8,7 +8,7 @@ import type mongoose from 'mongoose';
 import { StoreUnavailable } from '../../src/contract/index.ts';
 import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
 import type { MessageStatus } from '../../src/conversations/status.ts';
-import type { OpenInbox } from '../../src/inboxes/index.ts';
+import { InboxError, type OpenInbox } from '../../src/inboxes/index.ts';
 import { DURABLE } from '../../src/store/connect.ts';
 import { translateOutage } from '../../src/store/translate-outage.ts';
 import type { Claim, Settlement, WorkDocument, WorkQueue } from '../../src/store/work/index.ts';
@@ -38,13 +38,27 @@ export async function deliverConversation(
       .toArray();
     const head = open.find((reply) => reply.state === 'sending') ?? open[0];
     if (!head || head.dueAt! > deps.now()) return;
-    const [claim] = await work.claim([head._id]);
+    // Asked before the claim: one that is claimed and left counts as cut off amid its sending.
+    const inbox = await findInbox(deps, head.inbox);
+    const [claim] = await work.claim([head._id], { state: head.state, fence: head.lease.fence });
     // Somebody else has it, or has had it in between.
-    if (!claim || claim.fence !== head.lease.fence + 1) return;
+    if (!claim) return;
     const rested = await keepLeases(deps, work, [claim], OUTBOUND_LEASE_MS, () =>
-      head.state === 'sending' ? giveUpAbandoned(deps, work, claim) : deliverOne(deps, work, claim),
+      head.state === 'sending'
+        ? giveUpAbandoned(deps, work, claim, inbox)
+        : deliverOne(deps, work, claim, inbox),
     );
     if (!rested) return;
+  }
+}
+
+/** null: there is none of this id. broken: its config has to be corrected first. */
+async function findInbox({ registry }: WorkerDeps, id: string): Promise<OpenInbox | null | 'broken'> {
+  try {
+    return await registry.get(id);
+  } catch (error) {
+    if (error instanceof InboxError) return 'broken';
+    throw error;
   }
 }
 
@@ -53,51 +67,36 @@ async function giveUpAbandoned(
   deps: WorkerDeps,
   work: WorkQueue<Reply>,
   claim: Claim<Reply>,
+  inbox: OpenInbox | null | 'broken',
 ): Promise<boolean> {
-  const inbox = await deps.registry.get(claim.doc.inbox);
   const error = { code: 'timed_out', message: 'Sending was cut off by a crash.' };
-  const to: Settlement = inbox?.capabilities.idempotentSend
+  const mayRepeat = inbox !== null && inbox !== 'broken' && inbox.capabilities.idempotentSend;
+  const to: Settlement = mayRepeat
     ? { state: 'queued', dueAt: deps.now(), error }
     : { state: 'unconfirmed', error, set: { error } };
   return conclude(deps, work, claim, to, []);
 }
 
-async function deliverOne(deps: WorkerDeps, work: WorkQueue<Reply>, claim: Claim<Reply>): Promise<boolean> {
+async function deliverOne(
+  deps: WorkerDeps,
+  work: WorkQueue<Reply>,
+  claim: Claim<Reply>,
+  inbox: OpenInbox | null | 'broken',
+): Promise<boolean> {
   const { doc } = claim;
-  const startedAt = deps.now();
-  const inbox = await deps.registry.get(doc.inbox);
-  const sending = { step: 'sending', at: startedAt, attempt: doc.attempts };
-  if (!inbox || inbox.paused) {
-    const error = {
-      code: inbox ? 'inbox_paused' : 'inbox_gone',
-      message: inbox ? 'The inbox is paused; the reply waits.' : 'The inbox does not exist any more.',
-    };
-    return conclude(
-      deps,
-      work,
-      claim,
-      inbox
-        ? {
-            state: 'queued',
-            dueAt: new Date(startedAt.getTime() + PAUSED_WAIT_MS),
-            error,
-            keepAttempts: true,
-          }
-        : { state: 'failed', error, set: { error } },
-      [],
-    );
+  if (inbox === null) {
+    const error = { code: 'inbox_gone', message: 'The inbox does not exist any more.' };
+    return conclude(deps, work, claim, { state: 'failed', error, set: { error } }, []);
   }
+  if (inbox === 'broken')
+    return wait(deps, work, claim, 'inbox_broken', 'The config of the inbox is wrong; the reply waits.');
+  if (inbox.paused) return wait(deps, work, claim, 'inbox_paused', 'The inbox is paused; the reply waits.');
+
+  const sending = { step: 'sending', at: deps.now(), attempt: doc.attempts };
+  let sent: Sent;
   try {
-    const sent = await sendReply(deps, inbox, doc, (so_far, pieces) =>
-      keepProgress(deps, claim, so_far, pieces),
-    );
-    return await conclude(
-      deps,
-      work,
-      claim,
-      acceptedBy(deps, inbox, doc, sent),
-      [sending, stepOf(deps, sent)],
-      sent,
+    sent = await sendReply(deps, inbox, doc, (so_far, pieces) =>
+      patiently(() => keepProgress(deps, claim, so_far, pieces)),
     );
   } catch (error) {
     const to = settlementOfFailure(doc, error, {
@@ -119,10 +118,29 @@ async function deliverOne(deps: WorkerDeps, work: WorkQueue<Reply>, claim: Claim
       },
     ]);
   }
+  return conclude(deps, work, claim, acceptedBy(deps, inbox, doc, sent), [sending, stepOf(deps, sent)], sent);
 }
 
-/** A reply on a paused inbox is looked at again this often. */
-const PAUSED_WAIT_MS = 60_000;
+/** Nothing can be sent on this inbox now, which is not the reply's fault. */
+function wait(
+  deps: WorkerDeps,
+  work: WorkQueue<Reply>,
+  claim: Claim<Reply>,
+  code: string,
+  message: string,
+): Promise<boolean> {
+  const dueAt = new Date(deps.now().getTime() + INBOX_WAIT_MS);
+  return conclude(
+    deps,
+    work,
+    claim,
+    { state: 'queued', dueAt, error: { code, message }, keepAttempts: true },
+    [],
+  );
+}
+
+/** A reply on an inbox that is paused or broken is looked at again this often. */
+const INBOX_WAIT_MS = 60_000;
 
 function acceptedBy(
   { metrics, now }: WorkerDeps,
@@ -190,8 +208,9 @@ async function conclude(
   const { doc } = claim;
   const trace = [...doc.trace, ...steps];
   // Before the outcome: once that stands, nobody comes back to this reply.
-  if (to.state === 'failed' || to.state === 'unconfirmed')
-    await patiently(() => tellFailure(deps, { ...doc, state: to.state, error: to.error }));
+  const { state, error } = to;
+  if (state === 'failed' || state === 'unconfirmed')
+    await patiently(() => tellFailure(deps, { ...doc, state, error }));
   const [held] = await patiently(() => work.settle([{ claim, to: { ...to, set: { ...to.set, trace } } }]));
   if (!held) {
     // Somebody thought us dead and gave the reply up as unconfirmed: what the provider said settles that.

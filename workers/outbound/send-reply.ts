@@ -7,10 +7,12 @@ import {
   type MessageId,
   type OutboundMessage,
   type SendResult,
+  StoreUnavailable,
 } from '../../src/contract/index.ts';
 import { CONVERSATIONS, type ConversationDoc, type MessageDoc } from '../../src/conversations/model.ts';
 import { mintToken } from '../../src/conversations/tokens.ts';
 import type { OpenInbox } from '../../src/inboxes/index.ts';
+import { translateOutage } from '../../src/store/translate-outage.ts';
 import type { WorkerDeps } from '../deps.ts';
 
 /** No provider takes longer to accept one message; what takes longer is `unknown`. */
@@ -35,6 +37,31 @@ export async function sendReply(
 ): Promise<Sent> {
   const { channel } = inbox;
   if (!channel.send) throw new ChannelError('bad_configuration', 'permanent', 'This inbox cannot send.');
+  const pieces = await piecesOf(deps, inbox, reply).catch((error) => {
+    if (!(translateOutage(error) instanceof StoreUnavailable)) throw error;
+    // Nothing has left: without this word an error of MongoDB would count as the provider's, of unknown fate.
+    throw new ChannelError('connection_failed', 'transient', 'MongoDB was away; nothing was sent.', {
+      cause: error,
+    });
+  });
+  const sent: Sent = { externalIds: [...(reply.externalIds ?? [])], results: [] };
+  for (let index = reply.piecesSent ?? 0; index < pieces.length; index++) {
+    const piece = { index, count: pieces.length };
+    const result = await channel.send(
+      outbound(deps, reply, pieces[index]!, piece),
+      AbortSignal.timeout(SEND_TIMEOUT_MS),
+    );
+    sent.externalIds.push(result.externalId);
+    sent.results.push(result);
+    const last = index === pieces.length - 1;
+    if (!last && !(await progress(sent, index + 1)))
+      throw new ChannelError('aborted', 'unknown', 'Another worker has taken this reply over.');
+  }
+  return sent;
+}
+
+/** The texts that go out, one after another. Throws ChannelError where the reply may not, or cannot. */
+async function piecesOf(deps: WorkerDeps, inbox: OpenInbox, reply: MessageDoc): Promise<string[]> {
   const conversation = await deps.store
     .collection<ConversationDoc>(CONVERSATIONS)
     .findOne({ _id: reply.conversation! });
@@ -55,21 +82,7 @@ export async function sendReply(
       'permanent',
       fitted.message,
     );
-
-  const sent: Sent = { externalIds: [...(reply.externalIds ?? [])], results: [] };
-  for (let index = reply.piecesSent ?? 0; index < fitted.pieces.length; index++) {
-    const piece = { index, count: fitted.pieces.length };
-    const result = await channel.send(
-      outbound(deps, reply, fitted.pieces[index]!, piece),
-      AbortSignal.timeout(SEND_TIMEOUT_MS),
-    );
-    sent.externalIds.push(result.externalId);
-    sent.results.push(result);
-    const last = index === fitted.pieces.length - 1;
-    if (!last && !(await progress(sent, index + 1)))
-      throw new ChannelError('aborted', 'unknown', 'Another worker has taken this reply over.');
-  }
-  return sent;
+  return fitted.pieces;
 }
 
 function outbound(
