@@ -50,6 +50,16 @@ const at = (ms: number) => new Date(START + ms);
 const read = async (id: mongo.ObjectId) => (await items.findOne({ _id: id }))!;
 
 describe('claim', () => {
+  test('leaves alone, unclaimed, what has moved since it was read', async () => {
+    const [id] = await add(AT_ONCE);
+    const seen = { state: 'new', fence: 0 };
+    const [claim] = await queue().claim([id!], seen);
+    await queue().settle([{ claim: claim!, to: { state: 'new', dueAt: AT_ONCE } }]);
+    expect(await queue().claim([id!], seen)).toEqual([]);
+    expect(await read(id!)).toMatchObject({ state: 'new', attempts: 1, lease: { owner: null } });
+    expect(await queue().claim([id!], { state: 'new', fence: 1 })).toHaveLength(1);
+  });
+
   test('takes what is due, leaves what waits, what rests and what is unknown', async () => {
     const [due, now, later, resting] = await add(AT_ONCE, at(0), at(1), undefined);
     const claims = await queue().claim([due!, now!, later!, resting!, new mongo.ObjectId(), due!]);

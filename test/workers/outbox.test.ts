@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import mongoose from 'mongoose';
+import { sms } from '../../channels/sms/index.ts';
 import { cancelReply } from '../../src/conversations/cancel-reply.ts';
 import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
 import { queueReply } from '../../src/conversations/queue-reply.ts';
@@ -207,6 +208,31 @@ test('a reply whose worker died while sending is given up as unconfirmed, and th
   await reaches(dead, 'unconfirmed');
   await reaches(next, 'accepted');
   expect(sentBodies()).toEqual(['one', 'two', 'three']);
+});
+
+test('a reply on an inbox whose config is broken waits, and leaves once that is corrected', async () => {
+  const rows = desk.store.collection<{ _id: string; config: unknown; version: number }>('inboxes');
+  const { config } = (await rows.findOne({ _id: 'sms-en' }))!;
+  await rows.updateOne({ _id: 'sms-en' }, { $set: { config: { from: 'nobody' } }, $inc: { version: 1 } });
+  await desk.registry.refresh();
+  const [ticket] = await desk.tickets();
+  const queued = await queueReply(
+    { ...desk, capabilitiesOf: async () => sms.capabilities },
+    { ticket: ticket!, author: agent, text: 'one', attachments: [] },
+  );
+  if (!queued.ok) throw new Error(queued.code);
+  const id = queued.message._id;
+  desk.queues.wake('outbound', id.toHexString());
+  const waiting = await until(async () => {
+    const doc = await stateOf(id);
+    return doc.lastError && doc;
+  }, 'it was looked at');
+  expect(waiting).toMatchObject({ state: 'queued', attempts: 0, lastError: { code: 'inbox_broken' } });
+  await rows.updateOne({ _id: 'sms-en' }, { $set: { config }, $inc: { version: 1 } });
+  await desk.registry.refresh();
+  await letWaitPass(id);
+  await reaches(id, 'accepted');
+  expect(sentBodies()).toEqual(['one']);
 });
 
 test('the same idempotency key with another body is refused, with the same body it is the same reply', async () => {

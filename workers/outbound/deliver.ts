@@ -218,7 +218,11 @@ async function conclude(
     return false;
   }
   deps.metrics.outcome(to.state);
-  await applyEarlyReceipts(deps, doc.inbox, doc._id, sent?.externalIds ?? doc.externalIds ?? []);
+  try {
+    await applyEarlyReceipts(deps, doc.inbox, doc._id, sent?.externalIds ?? doc.externalIds ?? []);
+  } catch (err) {
+    deps.log.warn({ err, message: doc._id.toHexString() }, 'early receipts are left to the sweep');
+  }
   return to.dueAt === undefined;
 }
 

@@ -28,8 +28,11 @@ export interface WorkQueueOptions {
 }
 
 export interface WorkQueue<Doc extends WorkDocument> {
-  /** Takes those of `ids` that are due or abandoned; the others are left out. Two round trips for any number. */
-  claim(ids: ObjectId[]): Promise<Claim<Doc>[]>;
+  /**
+   * Takes those of `ids` that are due or abandoned (with `seen`: and have not moved since they were read so); the
+   * others are left out. Two round trips for any number.
+   */
+  claim(ids: ObjectId[], seen?: { state: string; fence: number }): Promise<Claim<Doc>[]>;
   /**
    * Writes what became of claimed items, durably, in one round trip; acknowledged, it covers every earlier write
    * of the same work (see FAST). Answers, in order, whether it counts: a false one was lost, and is or will be due again.
@@ -71,12 +74,16 @@ export function createWorkQueue<Doc extends WorkDocument>(
     );
 
   return {
-    async claim(ids) {
+    async claim(ids, seen) {
       if (ids.length === 0) return [];
       const owner = randomBytes(9).toString('base64url');
       const claimedIn = epoch();
       const taken = await items.updateMany(
-        { _id: { $in: ids }, dueAt: { $lte: now() } },
+        {
+          _id: { $in: ids },
+          dueAt: { $lte: now() },
+          ...(seen ? { state: seen.state, 'lease.fence': seen.fence } : {}),
+        },
         {
           $set: { state: running, dueAt: leaseEnd(), 'lease.owner': owner },
           $inc: { 'lease.fence': 1, attempts: 1 },
