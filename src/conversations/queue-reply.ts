@@ -4,7 +4,7 @@ import mongoose from 'mongoose';
 import { type Address, type Capabilities, fit } from '../contract/index.ts';
 import { type Refused, refuse } from '../lib/refused.ts';
 import type { Blobs } from '../store/blobs.ts';
-import { DURABLE, FAST, type Store } from '../store/connect.ts';
+import { DURABLE, type Store } from '../store/connect.ts';
 import { isDuplicateKey } from '../store/translate-outage.ts';
 import { newWork } from '../store/work/index.ts';
 import { maskHtml, maskText } from '../triage/mask.ts';
@@ -96,13 +96,15 @@ async function store(deps: ReplyDeps, request: ReplyRequest, draft: Draft): Prom
       draft,
       await keep(deps.blobs, user, request.attachments),
     );
-    // Before the message: its durable write covers this one, and an answer from a new recipient finds him a participant.
+    // Before the message: an answer from a new recipient finds him a participant.
     await admit(deps.store, draft.defaults.conversation, [...draft.recipients.to, ...draft.recipients.cc]);
     await deps.store.collection<MessageDoc>(MESSAGES).insertOne(message, DURABLE);
     return { ok: true, message, repeated: false };
   } catch (error) {
+    // Any other error leaves open whether it was stored: then its bytes are the sweep's to judge.
+    if (!isDuplicateKey(error)) throw error;
     if (request.attachments.length > 0) await deps.blobs.release(user).catch(() => {});
-    const winner = isDuplicateKey(error) ? await findQueuedReply(deps.store, request) : undefined;
+    const winner = await findQueuedReply(deps.store, request);
     if (winner) return winner;
     throw error;
   }
@@ -122,7 +124,7 @@ async function admit(store: Store, conversation: ConversationDoc, addresses: Add
   if (added.length === 0) return;
   await store
     .collection<ConversationDoc>(CONVERSATIONS)
-    .updateOne({ _id: conversation._id }, { $addToSet: { participants: { $each: added } } }, FAST);
+    .updateOne({ _id: conversation._id }, { $addToSet: { participants: { $each: added } } }, DURABLE);
 }
 
 function compose(

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import mongoose from 'mongoose';
 import { setConsent } from '../../src/contacts/consent.ts';
 import { CONVERSATIONS, MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
-import { TICKETS } from '../../src/tickets/model.ts';
+import { markAnswered } from '../../src/tickets/change-ticket-answered.ts';
+import { TICKETS, type TicketDoc } from '../../src/tickets/model.ts';
 import { openDesk, SMS_INBOX } from '../support/desk.ts';
 import { freePort } from '../support/free-port.ts';
 import { mailArrival } from '../support/mail.ts';
@@ -72,6 +73,20 @@ const activities = async () =>
     .map(({ activity }: Json) => activity);
 
 describe('a reply', () => {
+  test('leaves a ticket open on which the customer has written meanwhile', async () => {
+    const tickets = gateway.desk.store.collection<TicketDoc>(TICKETS);
+    const replied = new Date();
+    const wroteAfter = new Date(replied.getTime() + 1);
+    await tickets.updateOne({ _id: id(ticket.id) }, { $set: { updatedAt: wroteAfter } });
+    await markAnswered(gateway.desk.store, id(ticket.id), replied);
+    expect(await tickets.findOne({ _id: id(ticket.id) })).toMatchObject({
+      status: 'open',
+      updatedAt: wroteAfter,
+    });
+    await markAnswered(gateway.desk.store, id(ticket.id), wroteAfter);
+    expect((await tickets.findOne({ _id: id(ticket.id) }))?.status).toBe('pending');
+  });
+
   test('is a stored message before anyone is told, to who wrote last, in his conversation', async () => {
     const answer = await reply({ text: 'On its way.' });
     expect(answer).toMatchObject({
