@@ -26,20 +26,31 @@ import { type Plan, planMessage } from './plan.ts';
 /** A thread that changes under our hands this often is not being filed but fought over. */
 const ROUNDS_MAX = 8;
 
-/** Files one wave. Answers an outcome a draft, in order. Rejects as a whole when anything but a race goes wrong. */
-export async function fileMessages(deps: WorkerDeps, drafts: Draft[]): Promise<RawOutcome[]> {
+/**
+ * Files one wave. Answers an outcome a draft, in order. Rejects as a whole when anything but a race goes wrong.
+ * `numbered` is called once new tickets have their numbers.
+ */
+export async function fileMessages(
+  deps: WorkerDeps,
+  drafts: Draft[],
+  numbered?: () => void,
+): Promise<RawOutcome[]> {
   const outcomes = new Map<Draft, RawOutcome>();
   let open = drafts;
   for (let round = 0; open.length > 0; round++) {
     if (round === ROUNDS_MAX) throw new Error('the thread kept changing while its message was being filed');
-    for (const [draft, outcome] of await fileRound(deps, open)) outcomes.set(draft, outcome);
+    for (const [draft, outcome] of await fileRound(deps, open, numbered)) outcomes.set(draft, outcome);
     open = open.filter((draft) => !outcomes.has(draft));
   }
   return drafts.map((draft) => outcomes.get(draft)!);
 }
 
 /** One attempt; drafts whose facts were overtaken by another worker are left out of the answer. */
-async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, RawOutcome>> {
+async function fileRound(
+  deps: WorkerDeps,
+  drafts: Draft[],
+  numbered?: () => void,
+): Promise<Map<Draft, RawOutcome>> {
   const { store } = deps;
   const outcomes = new Map<Draft, RawOutcome>();
 
@@ -107,6 +118,7 @@ async function fileRound(deps: WorkerDeps, drafts: Draft[]): Promise<Map<Draft, 
     ),
   );
   const [settled] = await Promise.all([settleThreads(deps, plans), saveContacts(store, unsaved, now)]);
+  numbered?.();
   await keepParts(
     deps,
     settled.map((plan) => plan.draft),

@@ -1,6 +1,7 @@
 import mongoose from 'mongoose';
 import { RAW_INBOUND, type RawDoc } from '../../src/intake/model.ts';
 import { createBatcher } from '../../src/lib/batch.ts';
+import { createTurns, type Turn } from '../../src/lib/turns.ts';
 import { type Claim, createWorkQueue, type WorkQueue } from '../../src/store/work/index.ts';
 import { startAuthenticator } from '../authenticate.ts';
 import type { WorkerDeps } from '../deps.ts';
@@ -34,13 +35,14 @@ export function inboundWork({ store, now }: Pick<WorkerDeps, 'store' | 'now'>): 
 export function startInbound(deps: WorkerDeps): { close(): Promise<void> } {
   const work = inboundWork(deps);
   const authenticator = startAuthenticator(deps);
-  const process = (claimed: Claimed[]) =>
+  const takeTurn = createTurns();
+  const process = (claimed: Claimed[], turn?: Turn) =>
     keepLeases(
       deps,
       work,
       claimed.map(({ claim }) => claim),
       INBOUND_LEASE_MS,
-      () => processDeliveries(deps, work, claimed, authenticator),
+      () => processDeliveries(deps, work, claimed, authenticator, turn),
     );
   const alone = createBatcher<Claimed, void>(
     async (items) => {
@@ -52,24 +54,32 @@ export function startInbound(deps: WorkerDeps): { close(): Promise<void> } {
 
   const handle = createBatcher<{ id: string; queuedAt: Date }, { done: Promise<void> }>(
     async (items) => {
-      const claims = await work.claim(items.map(({ id }) => new mongoose.Types.ObjectId(id)));
-      const queuedAt = new Map(items.map((item) => [item.id, item.queuedAt]));
-      const claimed = claims.map((claim) => ({
-        claim,
-        queuedAt: queuedAt.get(claim.doc._id.toHexString())!,
-      }));
-      const spent = claimed.filter(({ claim }) => claim.doc.attempts > INBOUND_ATTEMPTS_MAX);
-      await bury(
-        work,
-        spent.map(({ claim }) => claim),
-      );
-      const living = claimed.filter((item) => !spent.includes(item));
-      // What is big, or has failed or crashed before, must not hold up or take down its neighbours.
-      const apart = living.filter(({ claim }) => claim.doc.attempts > 1 || claim.doc.blob !== undefined);
-      const done = new Map(apart.map((item) => [item.claim.doc._id.toHexString(), alone(item)]));
-      for (const promise of done.values()) promise.catch(() => {}); // reported where it is awaited
-      for (const company of bySize(living.filter((item) => !apart.includes(item)))) await process(company);
-      return items.map(({ id }) => ({ ok: true, value: { done: done.get(id) ?? Promise.resolve() } }));
+      // What was recorded first gets the lower ticket number: after an outage agents read in the order of writing.
+      const turn = takeTurn();
+      try {
+        const claims = await work.claim(items.map(({ id }) => new mongoose.Types.ObjectId(id)));
+        const queuedAt = new Map(items.map((item) => [item.id, item.queuedAt]));
+        const claimed = claims.map((claim) => ({
+          claim,
+          queuedAt: queuedAt.get(claim.doc._id.toHexString())!,
+        }));
+        const spent = claimed.filter(({ claim }) => claim.doc.attempts > INBOUND_ATTEMPTS_MAX);
+        await bury(
+          work,
+          spent.map(({ claim }) => claim),
+        );
+        const living = claimed.filter((item) => !spent.includes(item));
+        // What is big, or has failed or crashed before, must not hold up or take down its neighbours.
+        const apart = living.filter(({ claim }) => claim.doc.attempts > 1 || claim.doc.blob !== undefined);
+        const done = new Map(apart.map((item) => [item.claim.doc._id.toHexString(), alone(item)]));
+        for (const promise of done.values()) promise.catch(() => {}); // reported where it is awaited
+        const companies = bySize(living.filter((item) => !apart.includes(item)));
+        for (const [i, company] of companies.entries())
+          await process(company, { ...turn, over: i === companies.length - 1 ? turn.over : () => {} });
+        return items.map(({ id }) => ({ ok: true, value: { done: done.get(id) ?? Promise.resolve() } }));
+      } finally {
+        turn.over();
+      }
     },
     { maxItems: BATCH_ITEMS, maxInFlight: BATCHES_IN_FLIGHT },
   );

@@ -1,4 +1,5 @@
 import type { RawDoc, RawOutcome } from '../../src/intake/model.ts';
+import type { Turn } from '../../src/lib/turns.ts';
 import type { Claim, Settlement, WorkQueue } from '../../src/store/work/index.ts';
 import type { Authenticator } from '../authenticate.ts';
 import type { WorkerDeps } from '../deps.ts';
@@ -21,6 +22,7 @@ export async function processDeliveries(
   work: WorkQueue<RawDoc>,
   claimed: Claimed[],
   authenticator: Pick<Authenticator, 'check'>,
+  turn?: Turn,
 ): Promise<void> {
   const settlements = new Map<Claim<RawDoc>, Settlement>();
   const fail = (claim: Claim<RawDoc>, error: unknown) => {
@@ -60,8 +62,11 @@ export async function processDeliveries(
     }
   }
 
-  for (const wave of intoWaves(drafts)) {
-    for (const [draft, outcome] of await fileWave(deps, wave)) {
+  await turn?.come();
+  const waves = intoWaves(drafts);
+  for (const [i, wave] of waves.entries()) {
+    const numbered = i === waves.length - 1 ? turn?.over : undefined;
+    for (const [draft, outcome] of await fileWave(deps, wave, numbered)) {
       if (outcome.ok) outcomes.get(draft.delivery)!.push(outcome.value);
       else fail(draft.delivery.claim, outcome.error);
     }
@@ -78,9 +83,9 @@ export async function processDeliveries(
 type Filed = { ok: true; value: RawOutcome } | { ok: false; error: unknown };
 
 /** A wave that fails as a whole is filed one by one: the culprit fails alone, its neighbours flow. */
-async function fileWave(deps: WorkerDeps, wave: Draft[]): Promise<[Draft, Filed][]> {
+async function fileWave(deps: WorkerDeps, wave: Draft[], numbered?: () => void): Promise<[Draft, Filed][]> {
   try {
-    const filed = await fileMessages(deps, wave);
+    const filed = await fileMessages(deps, wave, numbered);
     return wave.map((draft, i) => [draft, { ok: true, value: filed[i]! }]);
   } catch (error) {
     if (wave.length === 1) return [[wave[0]!, { ok: false, error }]];
