@@ -99,7 +99,7 @@ test('mail that arrives during IDLE is a ticket within seconds, and its way can 
 });
 
 test('300 mails that came while Earshot was down come in oldest first, each once', async () => {
-  await earshot.kill('SIGKILL');
+  await earshot.kill('SIGTERM');
   await deliver(WAITING);
   const { port } = earshot;
   await earshot.close();
