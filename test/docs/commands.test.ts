@@ -35,11 +35,17 @@ test('commands and options that pages name exist', async () => {
 
 test('routes of the API that pages name exist', () => {
   const routes = readSources(['src/gateway/routes']).flatMap((source) =>
-    [...source.text.matchAll(/^\s+'(\/[a-z/:]+)',$/gm)].map(([, route]) => route!.replace(/:\w+/g, ':')),
+    [...source.text.matchAll(/^\s+'(\/[a-z/:]+)',$/gm)].map(([, route]) => route!.split('/')),
   );
-  expect(routes).toContain('/tickets/:/replies');
-  const named = [...text.matchAll(/\/api\/v1(\/[A-Za-z0-9/:_-]+)/g)].map(([, path]) =>
-    path!.replace(/(?<=\/)(?:[A-Z_0-9]+|:\w+)(?=\/|$)/g, ':').replace(/\/$/, ''),
-  );
-  expect(named.filter((path) => !routes.includes(path))).toEqual([]);
+  const exists = (path: string) => {
+    const words = path.replace(/\/$/, '').split('/');
+    return routes.some(
+      (route) =>
+        route.length === words.length && route.every((word, i) => word.startsWith(':') || word === words[i]),
+    );
+  };
+  const named = [...text.matchAll(/\/api\/v1(\/[A-Za-z0-9/:_-]+)/g)].map(([, path]) => path!);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((path) => !exists(path))).toEqual([]);
+  expect(exists('/tickets/1/nothing')).toBe(false);
 });

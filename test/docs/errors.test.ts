@@ -25,6 +25,7 @@ const MADE = [
   new RegExp(`\\brefuse\\(\\s*(?:\\d{3},\\s*)?${CODE}`, 'g'),
   new RegExp(`\\bnew (?:\\w+Error|Problem)\\(\\s*(?:[\\w.]+,\\s*)?${CODE}`, 'g'),
   new RegExp(`\\bfailing\\(\\s*${CODE}`, 'g'),
+  new RegExp(`\\bclaim, ${CODE}`, 'g'),
 ];
 /** `code: 'a' | 'b'` and `type SomeErrorCode = 'a' | 'b'`. */
 const UNION = /\b(?:code:|type \w*ErrorCode =)((?:\s*\|?\s*'[a-z][a-z0-9_]*'){2,})/g;
