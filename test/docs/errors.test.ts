@@ -72,6 +72,16 @@ describe('docs/errors.md', () => {
     expect(rows).toEqual([...CHANNEL_ERROR_CODES]);
   });
 
+  test('tells of every disposition that a code has at Twilio', () => {
+    const wrong = Object.values(TWILIO_ERRORS).filter(({ code, disposition }) => {
+      const row = new RegExp(`^\\| \`${code}\` \\| ([^|]*)`, 'm').exec(
+        page.slice(page.indexOf('## Channels')),
+      );
+      return !row?.[1]?.includes(disposition);
+    });
+    expect(wrong).toEqual([]);
+  });
+
   test('explains no code that nothing tells', () => {
     const all = sources.map(({ text }) => text).join('\n');
     expect([...documented].filter((code) => !all.includes(`'${code}'`))).toEqual([]);
