@@ -110,4 +110,9 @@ describe('what the customer wrote himself', () => {
     const text = 'Above.\n\nAm 01.02.26 um 10:11 schrieb Shop:\n> quoted\n> more\n\nBelow.';
     expect(cutQuote(text, 'Re: x')).toBe('Above.\n\nBelow.');
   });
+
+  test('right above a marked quote an attribution needs no time and no address', () => {
+    expect(cutQuote('Thanks.\n\nOn Tue, 24 Nov 2026, Shop wrote:\n> quoted', 'Re: x')).toBe('Thanks.');
+    expect(cutQuote('What I then wrote:\n> quoted', 'Re: x')).toBe('What I then wrote:');
+  });
 });

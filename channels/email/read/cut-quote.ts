@@ -64,7 +64,7 @@ function withoutQuotedLines(lines: readonly string[]): string[] {
     if (at > 0 && isQuoted(lines[at - 1]!)) continue;
     let last = own.length - 1;
     while (last >= 0 && plain(own[last]!) === '') last--;
-    const start = last < 0 ? undefined : attributionStart(own, last);
+    const start = last < 0 ? undefined : attributionStart(own, last, true);
     if (start !== undefined) own.length = start;
   }
   return own;
@@ -86,8 +86,11 @@ function withoutSignature(lines: readonly string[]): string[] {
   return own;
 }
 
-/** Where the attribution that ends at this line begins; it names a date, and a time or an address. */
-function attributionStart(lines: readonly string[], last: number): number | undefined {
+/**
+ * Where the attribution that ends at this line begins; it names a date, and a time or an address. Right above marked
+ * lines the date will do: Alpine writes no more ("On Tue, 24 Nov 2026, Desk wrote:").
+ */
+function attributionStart(lines: readonly string[], last: number, marked = false): number | undefined {
   let text = '';
   for (let start = last; start >= 0 && last - start < ATTRIBUTION_LINES_MAX; start--) {
     const line = plain(lines[start]!);
@@ -95,7 +98,7 @@ function attributionStart(lines: readonly string[], last: number): number | unde
     text = start === last ? line.replace(/\s*[:：]$/, '') : `${line} ${text}`;
     if (text.length > ATTRIBUTION_CHARS_MAX) return undefined;
     if (start === last && text === line) return undefined;
-    const dated = /\d/.test(text) && (/@/.test(text) || /\d{1,2}\s?[:.h時点]\s?\d{2}/.test(text));
+    const dated = /\d/.test(text) && (marked || /@/.test(text) || /\d{1,2}\s?[:.h時点]\s?\d{2}/.test(text));
     if (dated && ATTRIBUTIONS.some((pattern) => pattern.test(text))) return start;
   }
   return undefined;
