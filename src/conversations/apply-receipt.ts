@@ -64,7 +64,11 @@ async function moveMessage(
 ): Promise<AppliedReceipt> {
   const messages = store.collection<MessageDoc>(MESSAGES);
   const { status } = receipt;
-  const step = { step: status, at: receipt.at ?? now, ...(receipt.reason ? { detail: receipt.reason } : {}) };
+  const step = {
+    step: status,
+    at: notBefore(message.trace.at(-1)?.at, receipt.at ?? now),
+    ...(receipt.reason ? { detail: receipt.reason } : {}),
+  };
   if (status === 'delayed') {
     await messages.updateOne(
       { _id: message._id, trace: { $not: { $elemMatch: { step: 'delayed', detail: step.detail } } } },
@@ -96,6 +100,9 @@ async function moveMessage(
   }
   return { effect: 'noted', message };
 }
+
+/** A mail server's report counts whole seconds, by its own clock: no bounce may stand before its message was sent. */
+const notBefore = (last: Date | undefined, at: Date): Date => (last && last > at ? last : at);
 
 /**
  * While it is being sent the sender has the word. One that waits for its next try has been sent after all when the
