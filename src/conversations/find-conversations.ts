@@ -15,6 +15,8 @@ export interface ThreadAnswer {
   byKey?: ConversationDoc;
   /** Strongest first. */
   candidates: ConversationDoc[];
+  /** By conversation: those of `namedIds` by which it is found already. */
+  knownIds: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** Key of a thread in the maps of this room. */
@@ -40,16 +42,19 @@ export async function findThreads(store: Store, questions: ThreadQuestion[]): Pr
   }
   return questions.map(({ inbox, ownKey, tokenConversation, namedIds }) => {
     const own = byKey.get(keyed(inbox, ownKey));
+    const here = namedIds.map((id) => named.get(id)?.filter((mail) => mail.inbox === inbox) ?? []);
     const strongestFirst = [
       ...(tokenConversation ? [tokenConversation] : []),
-      ...namedIds
-        .flatMap((id) => named.get(id)?.filter((mail) => mail.inbox === inbox) ?? [])
-        .map((m) => m.conversation),
+      ...here.flat().map((mail) => mail.conversation),
     ];
     const candidates = [...new Set(strongestFirst)]
       .map((id) => known.get(id))
       .filter((doc): doc is ConversationDoc => doc?.inbox === inbox);
-    return { ...(own ? { byKey: own } : {}), candidates };
+    const knownIds = new Map<string, Set<string>>();
+    for (const [i, mails] of here.entries())
+      for (const { conversation } of mails)
+        knownIds.set(conversation, (knownIds.get(conversation) ?? new Set()).add(namedIds[i]!));
+    return { ...(own ? { byKey: own } : {}), candidates, knownIds };
   });
 }
 
@@ -69,7 +74,10 @@ export async function findByKey(
   return new Map(found.map((doc) => [keyed(doc.inbox, doc.threadKey), doc]));
 }
 
-/** Which conversations know these mail ids, a mail's own id counting before a mere reference to it. */
+/**
+ * Which conversations know these mail ids. A mail's own id counts before a mere reference to it, and who was first
+ * before who came later: nobody draws others' answers to himself by naming or reusing their ids.
+ */
 async function findNamed(
   store: Store,
   ids: string[],
@@ -82,16 +90,24 @@ async function findNamed(
       { mailIds: { $in: ids } },
       { projection: { inbox: 1, conversation: 1, externalId: 1, externalIds: 1, mailIds: 1 } },
     )
+    .sort({ createdAt: 1, _id: 1 })
     .toArray();
-  for (const mail of mails) {
-    if (!mail.conversation) continue;
-    const entry = { inbox: mail.inbox, conversation: mail.conversation.toHexString() };
-    for (const id of mail.mailIds ?? []) {
-      const list = named.get(id) ?? [];
-      if (id === mail.externalId || mail.externalIds?.includes(id)) list.unshift(entry);
-      else list.push(entry);
-      named.set(id, list);
-    }
+  const owns = (mail: (typeof mails)[number], id: string) =>
+    id === mail.externalId || (mail.externalIds?.includes(id) ?? false);
+  for (const id of ids) {
+    const knowing = mails.filter((mail) => mail.conversation && mail.mailIds?.includes(id));
+    const [own, others] = [
+      knowing.filter((mail) => owns(mail, id)),
+      knowing.filter((mail) => !owns(mail, id)),
+    ];
+    if (knowing.length > 0)
+      named.set(
+        id,
+        [...own, ...others].map(({ inbox, conversation }) => ({
+          inbox,
+          conversation: conversation!.toHexString(),
+        })),
+      );
   }
   return named;
 }

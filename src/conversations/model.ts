@@ -85,8 +85,10 @@ export interface MessageDoc {
   claims?: MessageEvent['claims'];
   authentication?: AuthVerdict;
   context?: Record<string, unknown>;
-  /** Ids that a later mail of the thread may name: its own and those it refers to. */
+  /** Ids by which a later mail finds this one's thread: see place-message.ts. */
   mailIds?: string[];
+  /** Ids of the thread before this message, oldest first. */
+  references?: string[];
 
   // outbound
   state?: MessageStatus;
@@ -97,7 +99,6 @@ export interface MessageDoc {
   to?: Address[];
   cc?: Address[];
   inReplyTo?: string;
-  references?: string[];
   automatic?: boolean;
   /** Every id under which the provider knows it (a long reply goes out as several). */
   externalIds?: string[];

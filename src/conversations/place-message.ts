@@ -55,7 +55,15 @@ export function namedIds(message: MessageEvent): string[] {
   return [...new Set([...message.inReplyTo, ...message.thread.references.toReversed()])];
 }
 
-/** Ids under which later mails may find this one's thread. */
-export function mailIds(message: MessageEvent): string[] {
+/** Ids of the thread, oldest first, this mail's own last: what an answer to it refers to. */
+export function threadIds(message: MessageEvent): string[] {
   return [...new Set([...message.thread.references, ...message.inReplyTo, message.externalId])];
+}
+
+/**
+ * Ids under which later mails find this one's conversation: its own, and those that do not find it yet. So an id is
+ * known by one mail of a conversation or a few, however long that grows.
+ */
+export function mailIds(message: MessageEvent, knownIds: ReadonlySet<string> | undefined): string[] {
+  return threadIds(message).filter((id) => id === message.externalId || !knownIds?.has(id));
 }

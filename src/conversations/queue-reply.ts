@@ -152,7 +152,7 @@ function compose(
     to: recipients.to,
     cc: recipients.cc,
     ...(answers?.externalId ? { inReplyTo: answers.externalId } : {}),
-    references: (answers?.mailIds ?? []).filter((id) => id !== answers?.externalId),
+    references: answers?.references ?? [],
     automatic: false,
     author: request.author.id,
     authorName: request.author.name,

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type mongoose from 'mongoose';
+import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
 import { mintToken } from '../../src/conversations/tokens.ts';
 import type { TicketDoc } from '../../src/tickets/model.ts';
 import { type Desk, openDesk, SMS_INBOX } from '../support/desk.ts';
@@ -76,6 +77,37 @@ test('a stranger who answers with the token or the ids of a thread gets a ticket
   expect(messages.some(({ activity }) => activity === 'ticket.review')).toBe(true);
 });
 
+test('a stranger who takes ids of a thread for his own draws none of its mails to himself', async () => {
+  await mail({ from: 'ani@shop.example', messageId: '<1@shop.example>' });
+  // He names the customer, who so has a place in his conversation too.
+  await mail({
+    from: 'eve@evil.example',
+    cc: 'ani@shop.example',
+    messageId: '<1@shop.example>',
+    inReplyTo: '<1@shop.example>',
+    references: '<1@shop.example>',
+  });
+  await mail({ from: 'ani@shop.example', messageId: '<2@shop.example>', inReplyTo: '<1@shop.example>' });
+  const [ticket] = await desk.tickets();
+  const last = (await desk.messages()).find(({ externalId }) => externalId === '<2@shop.example>');
+  expect(last?.ticket.equals(ticket!._id)).toBe(true);
+});
+
+test('however long a thread grows, an id of it is known by one mail, and a reply names them all', async () => {
+  const ids = Array.from({ length: 12 }, (_, i) => `<${i}@shop.example>`);
+  for (const [i, messageId] of ids.entries())
+    await mail({
+      from: 'ani@shop.example',
+      messageId,
+      ...(i > 0 ? { inReplyTo: ids[i - 1]!, references: ids.slice(0, i).join(' ') } : {}),
+    });
+  expect(await desk.tickets()).toHaveLength(1);
+  const messages = desk.store.collection<MessageDoc>(MESSAGES);
+  expect(await messages.countDocuments({ mailIds: ids[0]! })).toBe(1);
+  const last = await messages.findOne({ externalId: ids.at(-1)! });
+  expect(last).toMatchObject({ mailIds: [ids.at(-1)], references: ids.slice(0, -1) });
+});
+
 test('a token with a wrong MAC names nothing', async () => {
   await mail({ from: 'ani@shop.example', messageId: '<1@shop.example>' });
   const [ticket] = await desk.tickets();
@@ -129,8 +161,8 @@ test('a message on a resolved ticket reopens it, once, with a line that says so'
   await desk.store
     .collection('tickets')
     .updateOne({ _id: ticket!._id }, { $set: { status: 'resolved', resolvedAt: new Date() } });
-  const raw = await sms('+6281200000001', 'it failed again');
-  expect(raw.outcomes?.[0]?.ticket?.equals(ticket!._id)).toBe(true);
+  await sms('+6281200000001', 'it failed again');
+  expect(await desk.tickets()).toHaveLength(1);
   expect(await ticketOf(ticket!._id)).toMatchObject({ status: 'open' });
   expect((await desk.messages()).filter(({ activity }) => activity === 'ticket.reopened')).toHaveLength(1);
 });

@@ -1,12 +1,12 @@
 import type { Attachment } from '../../src/contract/index.ts';
 import { newActivity } from '../../src/conversations/activity.ts';
 import type { MessageDoc, StoredAttachment } from '../../src/conversations/model.ts';
-import { mailIds } from '../../src/conversations/place-message.ts';
+import { mailIds, threadIds } from '../../src/conversations/place-message.ts';
 import { type Draft, effectKey } from './draft.ts';
 import type { Plan } from './plan.ts';
 
 /** The message as it is stored. */
-export function messageOf({ draft, conversation, ticket, contact }: Plan, now: Date): MessageDoc {
+export function messageOf({ draft, conversation, ticket, contact, knownIds }: Plan, now: Date): MessageDoc {
   const { message, delivery, triage } = draft;
   const { doc } = delivery.claim;
   return {
@@ -35,7 +35,12 @@ export function messageOf({ draft, conversation, ticket, contact }: Plan, now: D
     triage,
     ...(message.claims ? { claims: message.claims } : {}),
     ...(message.context ? { context: message.context } : {}),
-    ...(delivery.inbox.capabilities.threading === 'references' ? { mailIds: mailIds(message) } : {}),
+    ...(delivery.inbox.capabilities.threading === 'references'
+      ? {
+          mailIds: mailIds(message, knownIds.get(conversation._id.toHexString())),
+          references: threadIds(message).filter((id) => id !== message.externalId),
+        }
+      : {}),
     trace: [
       { step: 'received', at: doc.receivedAt },
       { step: 'stored', at: doc.recordedAt },

@@ -23,6 +23,7 @@ export interface Plan {
   /** The ticket takes a new number. */
   numbered: boolean;
   joining: Joining | 'new';
+  knownIds: ThreadAnswer['knownIds'];
   /** Absent for a bounce: a mail server is nobody's customer. */
   contact: mongoose.Types.ObjectId | undefined;
 }
@@ -37,7 +38,9 @@ export function planMessage(
   isOwn: (address: Address) => boolean,
   now: Date,
 ): Plan {
-  if (draft.bound) return joinConversation(draft, boundConversation(draft), [], undefined, tickets, now);
+  const { knownIds } = thread;
+  if (draft.bound)
+    return { ...joinConversation(draft, boundConversation(draft), [], undefined, tickets, now), knownIds };
   if (!contact) throw new Error('a message of a person was planned without its contact');
   const { message, delivery } = draft;
   const sender = addressKey(message.sender);
@@ -53,7 +56,7 @@ export function planMessage(
 
   if (place.conversation) {
     const conversation = known.find((doc) => doc._id.toHexString() === place.conversation)!;
-    return joinConversation(draft, conversation, participants, contact, tickets, now);
+    return { ...joinConversation(draft, conversation, participants, contact, tickets, now), knownIds };
   }
 
   const ticketId = new mongoose.Types.ObjectId();
@@ -77,6 +80,7 @@ export function planMessage(
     ticket: newTicket(draft, conversation, ticketId, now),
     numbered: true,
     joining: 'new',
+    knownIds,
     contact,
   };
 }
@@ -88,7 +92,7 @@ function joinConversation(
   contact: mongoose.Types.ObjectId | undefined,
   tickets: KnownTickets,
   now: Date,
-): Plan {
+): Omit<Plan, 'knownIds'> {
   const ticket = tickets.get(conversation.ticket.toHexString());
   // Its opener died between the conversation and the ticket: whoever comes next makes it.
   const how = ticket ? joining(ticket, draft.message.automation !== 'none', now) : 'join';
