@@ -91,7 +91,7 @@ async function list(_: object, command: Command): Promise<void> {
       kind,
       paused ? 'paused' : health.state,
       ago(health.lastOkAt, house.now()),
-      health.state === 'ok' ? '' : (health.message ?? ''),
+      health.state === 'ok' ? '' : (health.message ?? '').replaceAll('\n', ' '),
     ]);
     say(table(['ID', 'KIND', 'STATE', 'WELL', 'WHY'], rows));
   });

@@ -30,7 +30,7 @@ export async function list(
   await withHouse(readSettings(), async ({ store, now }) => {
     const found = (await listRaw(store, { states, inbox }, { limit })).map(viewRaw);
     if (command.optsWithGlobals<Globals>().json) return sayJson(found);
-    if (found.length === 0) return say(`nothing is ${state}`);
+    if (found.length === 0) return say(states ? `nothing is ${states.join(' or ')}` : 'nothing has arrived');
     const rows = found.map((row) => [
       row.id,
       row.inbox,

@@ -63,16 +63,22 @@ export interface AskedToEnd {
   signal: AbortSignal;
 }
 
+/** `timeout`, npm and some supervisors signal a process and then its whole group: that is one request, not two. */
+export const SAME_REQUEST_MS = 500;
+
 /** The first signal asks to end, a second one ends at once. */
 export function listenForSignals(log: Log): AskedToEnd {
   const { promise: stop, resolve } = Promise.withResolvers<void>();
   const abort = new AbortController();
+  let askedAt = 0;
   for (const name of ['SIGTERM', 'SIGINT'] as const)
     process.on(name, () => {
       if (abort.signal.aborted) {
+        if (performance.now() - askedAt < SAME_REQUEST_MS) return;
         log.warn({}, `${name} again: ending at once`);
         process.exit(128 + constants.signals[name]);
       }
+      askedAt = performance.now();
       abort.abort();
       resolve();
     });

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SAME_REQUEST_MS } from '../../src/cli/serve.ts';
 import { type EarshotProcess, startEarshot } from '../support/earshot.ts';
 import {
   FAKE_ACCOUNT_SID,
@@ -367,9 +369,20 @@ describe('start and stop', () => {
     await once(socket, 'data');
     const ended = second.kill('SIGTERM');
     await until(() => second.logs().includes('it finishes what runs'), 'it is ending');
+    await delay(SAME_REQUEST_MS);
     expect(await second.kill('SIGTERM')).toBe(143);
     await ended;
     socket.destroy();
+    await second.close();
+  });
+
+  test('a supervisor that signals the process and its group asks once: nothing is cut off', async () => {
+    const { mongodbUri, redisUrl } = testServices();
+    const second = await startEarshot({ mongodbUri: mongodbUri(), redisUrl });
+    const ended = second.kill('SIGTERM');
+    void second.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(second.logs()).toContain('Earshot has ended');
     await second.close();
   });
 
