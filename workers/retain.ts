@@ -1,9 +1,9 @@
 import mongoose from 'mongoose';
+import { messageId } from '../src/conversations/message-id.ts';
 import { MESSAGES } from '../src/conversations/model.ts';
 import type { Edits } from '../src/intake/edit-raw.ts';
 import { RAW_INBOUND, type RawDoc } from '../src/intake/model.ts';
 import type { WorkerDeps } from './deps.ts';
-import { messageId } from './inbound/draft.ts';
 import { type Loop, startLoop } from './loop.ts';
 
 const HOUR_MS = 3_600_000;

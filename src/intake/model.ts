@@ -26,6 +26,7 @@ export interface RawOutcome {
   event: number;
   type: string;
   state: 'done' | 'duplicate' | 'ignored' | 'parked' | 'failed';
+  /** Not kept of a message that is done: its id follows from this record's. */
   message?: mongoose.Types.ObjectId;
   ticket?: mongoose.Types.ObjectId;
   reason?: string;

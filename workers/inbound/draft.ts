@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import mongoose from 'mongoose';
+import type mongoose from 'mongoose';
 import type { InboundEvent, MessageEvent, Parts, RawInbound } from '../../src/contract/index.ts';
 import type { OpenInbox } from '../../src/inboxes/index.ts';
 import type { RawDoc } from '../../src/intake/model.ts';
@@ -42,11 +41,3 @@ export interface Bound {
 /** Name of one event's effects: a replay does each once. */
 export const effectKey = ({ delivery, event }: Pick<Draft, 'delivery' | 'event'>, effect: string) =>
   `${delivery.raw.id}:${event}:${effect}`;
-
-/** Time of the raw record, then bits of its whole id and the event's place: unique, stable, sorted by arrival. */
-export function messageId(raw: mongoose.Types.ObjectId, event: number): mongoose.Types.ObjectId {
-  const hash = createHash('sha256').update(raw.id).update(String(event)).digest();
-  return new mongoose.Types.ObjectId(
-    Buffer.concat([Buffer.from(raw.id).subarray(0, 4), hash.subarray(0, 8)]),
-  );
-}

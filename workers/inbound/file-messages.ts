@@ -75,7 +75,7 @@ async function fileRound(
     if (!same) return [{ draft, thread: threads[i]! }];
     const ours = same.raw?.equals(draft.delivery.claim.doc._id);
     if (ours) resumed.push(draft);
-    outcomes.set(draft, outcomeOf(draft, ours ? 'done' : 'duplicate', same._id, same.ticket));
+    outcomes.set(draft, ours ? doneOf(draft) : duplicateOf(draft, same._id, same.ticket));
     return [];
   });
   // Stored by an attempt that may have died before it came to this.
@@ -149,7 +149,7 @@ async function fileRound(
     ),
   ]);
   kept.forEach(({ draft, ticket }, i) => {
-    outcomes.set(draft, outcomeOf(draft, isNew[i] ? 'done' : 'duplicate', draft.id, ticket._id));
+    outcomes.set(draft, isNew[i] ? doneOf(draft) : duplicateOf(draft, draft.id, ticket._id));
     if (isNew[i])
       deps.metrics.ticketed((deps.now().getTime() - draft.delivery.claim.doc.recordedAt.getTime()) / 1000);
   });
@@ -162,6 +162,7 @@ const isOfPerson = (draft: Draft) => !draft.bound;
 function threadQuestion({ sealer }: WorkerDeps, { delivery, message }: Draft) {
   return {
     inbox: delivery.inbox.id,
+    sender: addressKey(message.sender),
     ownKey: ownThreadKey(message),
     tokenConversation: readToken(sealer, 'c', message.thread.token),
     namedIds: delivery.inbox.capabilities.threading === 'references' ? namedIds(message) : [],
@@ -204,9 +205,11 @@ async function settleThreads({ store }: WorkerDeps, plans: Plan[]): Promise<Plan
   return plans.filter((plan) => !overtaken.has(plan));
 }
 
-const outcomeOf = (
-  draft: Draft,
-  state: 'done' | 'duplicate',
+/** Without ids: that of the message follows from the delivery (message-id.ts), and what is alike settles as one. */
+const doneOf = ({ event }: Draft): RawOutcome => ({ event, type: 'message', state: 'done' });
+
+const duplicateOf = (
+  { event }: Draft,
   message: RawOutcome['message'],
   ticket: RawOutcome['ticket'],
-): RawOutcome => ({ event: draft.event, type: 'message', state, message, ticket });
+): RawOutcome => ({ event, type: 'message', state: 'duplicate', message, ticket });

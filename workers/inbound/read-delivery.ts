@@ -1,10 +1,11 @@
+import { messageId } from '../../src/conversations/message-id.ts';
 import type { RawDoc } from '../../src/intake/model.ts';
 import { openRaw } from '../../src/intake/open-raw.ts';
 import type { Claim } from '../../src/store/work/index.ts';
 import { classify } from '../../src/triage/classify.ts';
 import { maskEvent } from '../../src/triage/mask.ts';
 import type { WorkerDeps } from '../deps.ts';
-import { type Delivery, type Draft, messageId } from './draft.ts';
+import type { Delivery, Draft } from './draft.ts';
 
 /** A delivery of an inbox that was removed waits until somebody adds it again, or dies of age. */
 export class InboxGone extends Error {

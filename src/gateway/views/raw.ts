@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageId } from '../../conversations/message-id.ts';
 import type { RawRow } from '../../intake/list-raw.ts';
 import { RAW_STATES } from '../../intake/model.ts';
 import { idSchema, timeSchema } from './common.ts';
@@ -51,6 +52,7 @@ export function viewRaw(raw: RawRow): z.output<typeof rawView> {
       type,
       state,
       ...(message ? { message: message.toHexString() } : {}),
+      ...(type === 'message' && state === 'done' ? { message: messageId(raw._id, event).toHexString() } : {}),
       ...(ticket ? { ticket: ticket.toHexString() } : {}),
       ...(reason ? { reason } : {}),
     })),

@@ -108,9 +108,13 @@ export function createWorkQueue<Doc extends WorkDocument>(
       const sound = settlements.filter(({ claim }) => claim.epoch === before);
       if (sound.length === 0) return settlements.map(() => false);
       const result = await items.bulkWrite(
-        sound.map(({ claim, to }) => ({
-          updateOne: { filter: held(claim), update: settlementUpdate(to, now()) },
-        })),
+        alike(sound).map(([{ claim, to }, ...others]) => {
+          const update = settlementUpdate(to, now());
+          if (others.length === 0) return { updateOne: { filter: held(claim), update } };
+          const ids = [claim, ...others.map((other) => other.claim)].map(({ doc }) => doc._id);
+          // The owner names one claim, so it is as good as the fence of each.
+          return { updateMany: { filter: { _id: { $in: ids }, 'lease.owner': claim.owner }, update } };
+        }),
         { ordered: false, ...DURABLE },
       );
       const settled =
@@ -142,6 +146,20 @@ export function createWorkQueue<Doc extends WorkDocument>(
       return found.map((doc) => doc._id);
     },
   };
+}
+
+type Group<Doc extends WorkDocument> = [
+  { claim: Claim<Doc>; to: Settlement },
+  ...{ claim: Claim<Doc>; to: Settlement }[],
+];
+
+/**
+ * Settlements of one claim that write the same, together: most of a batch ends alike, and one statement for 64
+ * documents costs mongod a third of 64 statements.
+ */
+function alike<Doc extends WorkDocument>(settlements: { claim: Claim<Doc>; to: Settlement }[]): Group<Doc>[] {
+  const groups = Map.groupBy(settlements, ({ claim, to }) => `${claim.owner} ${JSON.stringify(to)}`);
+  return [...groups.values()] as Group<Doc>[];
 }
 
 function settlementUpdate(to: Settlement, at: Date): mongoose.mongo.UpdateFilter<WorkDocument> {
