@@ -1,10 +1,13 @@
 import mongoose from 'mongoose';
 import type { Store } from '../store/connect.ts';
 import { CONVERSATIONS, type ConversationDoc, MESSAGES, type MessageDoc } from './model.ts';
+import { besideKey } from './place-message.ts';
 
 /** One message's questions about threads that exist already. */
 export interface ThreadQuestion {
   inbox: string;
+  /** As among `participants`. */
+  sender: string;
   ownKey: string;
   /** Conversation that a genuine token names. */
   tokenConversation?: string | undefined;
@@ -22,7 +25,10 @@ export interface ThreadAnswer {
 /** Key of a thread in the maps of this room. */
 const keyed = (inbox: string, threadKey: string) => `${inbox} ${threadKey}`;
 
-/** One round trip for messaging channels; a second, for the conversations of mails that were named. */
+/**
+ * One round trip for messaging channels; a second, for the conversations of mails that were named; a third where the
+ * sender has no place in any of them, but may have one beside.
+ */
 export async function findThreads(store: Store, questions: ThreadQuestion[]): Promise<ThreadAnswer[]> {
   const conversations = store.collection<ConversationDoc>(CONVERSATIONS);
   const ids = [...new Set(questions.flatMap((question) => question.namedIds))];
@@ -40,7 +46,7 @@ export async function findThreads(store: Store, questions: ThreadQuestion[]): Pr
       .toArray();
     for (const doc of found) known.set(doc._id.toHexString(), doc);
   }
-  return questions.map(({ inbox, ownKey, tokenConversation, namedIds }) => {
+  const answers = questions.map(({ inbox, ownKey, tokenConversation, namedIds }): ThreadAnswer => {
     const own = byKey.get(keyed(inbox, ownKey));
     const here = namedIds.map((id) => named.get(id)?.filter((mail) => mail.inbox === inbox) ?? []);
     const strongestFirst = [
@@ -56,6 +62,30 @@ export async function findThreads(store: Store, questions: ThreadQuestion[]): Pr
         knownIds.set(conversation, (knownIds.get(conversation) ?? new Set()).add(namedIds[i]!));
     return { ...(own ? { byKey: own } : {}), candidates, knownIds };
   });
+  await addBeside(store, questions, answers);
+  return answers;
+}
+
+/**
+ * A stranger's own conversation may know none of these ids: its opener died before he stored the mail, or has not come
+ * to that yet. Its key finds it.
+ */
+async function addBeside(store: Store, questions: ThreadQuestion[], answers: ThreadAnswer[]): Promise<void> {
+  const wanted = questions.flatMap(({ inbox, sender }, i) => {
+    const { candidates, byKey } = answers[i]!;
+    const [named = byKey] = candidates;
+    const hasPlace = [...candidates, ...(byKey ? [byKey] : [])].some(({ participants }) =>
+      participants.includes(sender),
+    );
+    return named && !hasPlace
+      ? [{ inbox, ownKey: besideKey(named._id.toHexString(), sender), answer: answers[i]! }]
+      : [];
+  });
+  const found = await findByKey(store, wanted);
+  for (const { inbox, ownKey, answer } of wanted) {
+    const beside = found.get(keyed(inbox, ownKey));
+    if (beside) answer.candidates.push(beside);
+  }
 }
 
 export async function findByKey(

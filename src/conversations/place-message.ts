@@ -37,8 +37,11 @@ export function placeMessage(
   const named = candidates[0] ?? byKey;
   if (!named) return { threadKey: ownKey };
   if (named.participants.includes(sender)) return { conversation: named.id };
-  return { threadKey: `beside ${named.id} ${sender}`, besides: named.id };
+  return { threadKey: besideKey(named.id, sender), besides: named.id };
 }
+
+/** The key of a stranger's own conversation, beside the one that he named. */
+export const besideKey = (conversation: string, sender: string) => `beside ${conversation} ${sender}`;
 
 /**
  * The key of a thread that nobody has named yet. On messaging channels it is the provider's; on mail it is the root

@@ -8,6 +8,7 @@ import { RAW_INBOUND, type RawDoc } from '../../src/intake/model.ts';
 import { AT_ONCE } from '../../src/store/work/index.ts';
 import { type Desk, openDesk, SMS_INBOX } from '../support/desk.ts';
 import { type FakeTwilio, startFakeTwilio, statusParams } from '../support/fake-twilio.ts';
+import { mailArrival } from '../support/mail.ts';
 import { testServices } from '../support/services.ts';
 import { smsArrival } from '../support/sms-arrival.ts';
 import { until } from '../support/until.ts';
@@ -77,10 +78,11 @@ async function processAgain(raw: RawDoc): Promise<void> {
     { _id: raw._id },
     { $set: { state: 'processing', dueAt: AT_ONCE, 'lease.owner': 'the dead' } },
   );
-  await until(
-    async () => (await raws.findOne({ _id: raw._id }))?.dueAt === undefined,
-    'it is processed again',
-  );
+  await until(async () => {
+    const { dueAt, lastError } = (await raws.findOne({ _id: raw._id }))!;
+    if (lastError) throw new Error(lastError.message);
+    return dueAt === undefined;
+  }, 'it is processed again');
 }
 
 test('a worker that dies after the message was stored and before its media were queued loses no media', async () => {
@@ -126,4 +128,23 @@ test('a receipt that waited for the end of sending is applied although that work
     return doc?.state === 'delivered' && !doc.pendingReceipts && doc;
   }, 'the sweep applies it');
   expect(swept.trace.filter(({ step }) => step === 'delivered')).toHaveLength(1);
+});
+
+test('a worker that dies after a stranger got a conversation and before his mail was stored loses no mail', async () => {
+  await desk.inboxes.add('mail', 'email', { address: 'support@desk.example', listen: { port: 2525 } });
+  await desk.registry.refresh();
+  await desk.deliver('mail', mailArrival({ from: 'ani@shop.example', messageId: '<1@shop.example>' }));
+  const raw = await desk.deliver(
+    'mail',
+    mailArrival({ from: 'eve@evil.example', messageId: '<e@evil.example>', inReplyTo: '<1@shop.example>' }),
+  );
+  const stranger = { 'sender.value': 'eve@evil.example' };
+  const stored = (await messages().findOne(stranger))!;
+  await messages().deleteMany({ ticket: stored.ticket });
+  await desk.store.collection('tickets').deleteOne({ _id: stored.ticket });
+  await processAgain(raw);
+  expect(await messages().findOne(stranger)).toMatchObject({
+    conversation: stored.conversation,
+    ticket: stored.ticket,
+  });
 });
