@@ -3,7 +3,7 @@ import type { Arrival } from '../src/contract/index.ts';
 import { findStored, sameKey } from '../src/conversations/store-messages.ts';
 import type { OpenInbox } from '../src/inboxes/index.ts';
 import { createCursor } from '../src/store/cursors.ts';
-import { createLeases } from '../src/store/leases.ts';
+import { createLeases, type Leases } from '../src/store/leases.ts';
 import type { WorkerDeps } from './deps.ts';
 import { type Loop, startLoop } from './loop.ts';
 
@@ -14,7 +14,13 @@ const HOURLY_MS = 3_600_000;
 const OVERLAP_MS = 10 * 60_000;
 /** How far back a first asking goes. */
 const FIRST_MS = 24 * HOURLY_MS;
-const LEASE_MS = 5 * 60_000;
+/** Whoever dies while asking is followed by another after this. */
+const LEASE_MS = 15_000;
+const RENEW_MS = 5_000;
+/** A provider that did not answer is asked again after this. */
+const RETRY_MS = 30_000;
+/** What a provider lists is compared with what is stored in steps of this size. */
+const CHUNK = 100;
 const CURSOR = 'reconcile';
 
 /**
@@ -44,40 +50,67 @@ export function startReconcile(deps: WorkerDeps): Loop {
     for (const inbox of deps.registry.all()) {
       if (!inbox.channel.reconcile || inbox.paused) continue;
       if (now.getTime() - (askedAt.get(inbox.id) ?? 0) < HOURLY_MS) continue;
-      const name = `reconcile ${inbox.id}`;
-      const lease = await leases.acquire(name, owner, LEASE_MS, now);
-      if (!lease) continue;
       try {
-        await askOne(deps, inbox, signal);
-        askedAt.set(inbox.id, now.getTime());
+        const ours = await holding(leases, `reconcile ${inbox.id}`, owner, deps.now, signal, (held) =>
+          askOne(deps, inbox, held),
+        );
+        if (ours) askedAt.set(inbox.id, now.getTime());
       } catch (err) {
         deps.log.warn(
           { err, inbox: inbox.id },
           'the provider could not be asked what it has sent; tried again later',
         );
         askedAt.set(inbox.id, now.getTime() - HOURLY_MS + RETRY_MS);
-      } finally {
-        await leases.release(name, owner, lease.fence);
       }
     }
   });
 }
 
-/** A provider that did not answer is asked again after this. */
-const RETRY_MS = 30_000;
+/** Does `work` while this process alone may; false: another one is at it. */
+async function holding(
+  leases: Leases,
+  name: string,
+  owner: string,
+  now: () => Date,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<boolean> {
+  const lease = await leases.acquire(name, owner, LEASE_MS, now());
+  if (!lease) return false;
+  const lost = new AbortController();
+  const renewing = setInterval(() => {
+    leases.renew(name, owner, lease.fence, LEASE_MS, now()).then(
+      (held) => held || lost.abort(),
+      () => lost.abort(),
+    );
+  }, RENEW_MS);
+  try {
+    await work(AbortSignal.any([signal, lost.signal]));
+    return true;
+  } finally {
+    clearInterval(renewing);
+    // With MongoDB away it runs out by itself.
+    await leases.release(name, owner, lease.fence).catch(() => {});
+  }
+}
 
 async function askOne(deps: WorkerDeps, inbox: OpenInbox, signal: AbortSignal): Promise<void> {
   const cursor = createCursor(deps.store, inbox.id);
   const asked = deps.now();
   const last = await cursor.get<{ at: string }>(CURSOR);
   const since = new Date((last ? Date.parse(last.at) : asked.getTime() - FIRST_MS) - OVERLAP_MS);
-  const record = deps.record(inbox.id);
   let missing = 0;
+  let chunk: Arrival[] = [];
+  const compare = async () => {
+    signal.throwIfAborted();
+    missing += await recordMissing(deps, inbox.id, chunk);
+    chunk = [];
+  };
   for await (const arrival of inbox.channel.reconcile!(since, signal)) {
-    if (await isKnown(deps, inbox.id, arrival)) continue;
-    const { duplicate } = await record(arrival);
-    if (!duplicate) missing += 1;
+    chunk.push(arrival);
+    if (chunk.length === CHUNK) await compare();
   }
+  await compare();
   await cursor.set(CURSOR, { at: asked.toISOString() });
   if (missing > 0)
     deps.log.warn(
@@ -86,8 +119,13 @@ async function askOne(deps: WorkerDeps, inbox: OpenInbox, signal: AbortSignal): 
     );
 }
 
-async function isKnown({ store }: WorkerDeps, inbox: string, { dedupeKey }: Arrival): Promise<boolean> {
-  if (dedupeKey === undefined) return false;
-  const stored = await findStored(store, [{ inbox, dedupeKey }]);
-  return stored.has(sameKey(inbox, dedupeKey));
+/** Answers how many were new. Written together and in their order: a ticket should be opened by its first message. */
+async function recordMissing(deps: WorkerDeps, inbox: string, arrivals: Arrival[]): Promise<number> {
+  const keys = arrivals.flatMap(({ dedupeKey }) => (dedupeKey === undefined ? [] : [{ inbox, dedupeKey }]));
+  const stored = await findStored(deps.store, keys);
+  const isKnown = ({ dedupeKey }: Arrival) =>
+    dedupeKey !== undefined && stored.has(sameKey(inbox, dedupeKey));
+  const record = deps.record(inbox);
+  const recorded = await Promise.all(arrivals.filter((arrival) => !isKnown(arrival)).map(record));
+  return recorded.filter(({ duplicate }) => !duplicate).length;
 }
