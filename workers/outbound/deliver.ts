@@ -3,19 +3,17 @@
  * keeps every other worker off the conversation: so there is one delivery at a time, in order, and a head that waits
  * for its retry holds what stands behind it until it is sent, failed or cancelled.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type mongoose from 'mongoose';
-import { StoreUnavailable } from '../../src/contract/index.ts';
 import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
 import type { MessageStatus } from '../../src/conversations/status.ts';
 import { InboxError, type OpenInbox } from '../../src/inboxes/index.ts';
 import { DURABLE } from '../../src/store/connect.ts';
-import { translateOutage } from '../../src/store/translate-outage.ts';
 import type { Claim, Settlement, WorkDocument, WorkQueue } from '../../src/store/work/index.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { applyEarlyReceipts } from '../early-receipts.ts';
 import { keepLeases } from '../keep-leases.ts';
 import { tellFailure } from '../tell-failure.ts';
+import { patiently } from './patiently.ts';
 import { type Sent, sendReply } from './send-reply.ts';
 import { settlementOfFailure } from './settle.ts';
 
@@ -224,23 +222,6 @@ async function conclude(
     deps.log.warn({ err, message: doc._id.toHexString() }, 'early receipts are left to the sweep');
   }
   return to.dueAt === undefined;
-}
-
-/** How long an outcome that only we know is kept for a MongoDB that is away, and how often it is offered. */
-const OUTAGE_PATIENCE_MS = 10 * 60_000;
-const OUTAGE_RETRY_MS = 500;
-
-/** What the provider has answered must not be forgotten because MongoDB is away just then. */
-async function patiently<T>(write: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + OUTAGE_PATIENCE_MS;
-  for (;;) {
-    try {
-      return await write();
-    } catch (error) {
-      if (!(translateOutage(error) instanceof StoreUnavailable) || performance.now() > deadline) throw error;
-      await delay(OUTAGE_RETRY_MS);
-    }
-  }
 }
 
 async function confirmLate(
