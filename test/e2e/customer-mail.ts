@@ -1,6 +1,7 @@
 /** Customers who write by mail: how they send it, and the world's mail server, which takes what we send to them. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createTransport } from 'nodemailer';
 import { SMTPServer } from 'smtp-server';
@@ -20,10 +21,13 @@ const envelopeOf = ({ from, to = 'support@desk.example' }: Mail): Envelope => ({
 });
 
 /** Hands a mail to the server at this port of ours. Rejects with what the server said (`responseCode`). */
-export async function sendMail(port: number, mail: Mail | Buffer, envelope?: Envelope): Promise<void> {
+export async function sendMail(port: number, mail: Mail, envelope = envelopeOf(mail)): Promise<void> {
+  await sendBytes(port, mailBytes(mail), envelope);
+}
+
+/** The same with any bytes. */
+export async function sendBytes(port: number, raw: Buffer | Readable, { from, to }: Envelope): Promise<void> {
   const transport = createTransport({ host: '127.0.0.1', port, ignoreTLS: true });
-  const raw = Buffer.isBuffer(mail) ? mail : mailBytes(mail);
-  const { from, to } = envelope ?? envelopeOf(mail as Mail);
   try {
     await transport.sendMail({ envelope: { from, to }, raw });
   } finally {

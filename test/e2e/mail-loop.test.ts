@@ -12,6 +12,7 @@ import {
   answering,
   type Copy,
   type Envelope,
+  sendBytes,
   sendMail,
   startWorld,
   type World,
@@ -49,7 +50,7 @@ afterAll(async () => {
 });
 
 /** By way of the customer's and our mail server, as all mail comes. */
-const write = (mail: Mail | Buffer, envelope?: Envelope) => sendMail(postfix.port, mail, envelope);
+const write = (mail: Mail, envelope?: Envelope) => sendMail(postfix.port, mail, envelope);
 
 /** The agent answers; what the customer's server got of it. */
 async function reply(ticket: string, body: Json): Promise<{ id: string; copy: Copy }> {
@@ -197,7 +198,7 @@ test('a forged bounce marks nothing and is ignored, with the reason', async () =
     .replaceAll(/m[a-f0-9]{40}/g, MADE_UP_TOKEN)
     .replaceAll('shop.example', 'desk.example');
   const to = [`support+${MADE_UP_TOKEN}@desk.example`];
-  await write(Buffer.from(forged, 'latin1'), { from: '', to });
+  await sendBytes(postfix.port, Buffer.from(forged, 'latin1'), { from: '', to });
   const delivery: Json = await until(
     async () => (await agent.raw('?state=ignored'))[0],
     'the forged bounce is at rest',
