@@ -30,7 +30,7 @@ const NAMES = ['alone', 'floor', 'earshot'] as const;
 type Name = (typeof NAMES)[number];
 const OPEN_SECONDS = 15;
 const WARM_UP = 500;
-const DRAIN_MS = 30_000;
+const DRAIN_MS = 120_000;
 const cacheDir =
   process.env.EARSHOT_CACHE ??
   path.join(process.env.XDG_CACHE_HOME ?? `${process.env.HOME}/.cache`, 'earshot');

@@ -7,7 +7,7 @@ export const TWILIO_API_URL = 'https://api.twilio.com';
 const FROM_PATTERN = /^(\+[1-9]\d{4,14}|[1-9]\d{2,7}|(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11})$/;
 
 export const smsConfigSchema = z
-  .object({
+  .strictObject({
     accountSid: z
       .string({ error: 'accountSid is missing: copy it from the Twilio console; it begins with AC' })
       .regex(/^AC[0-9A-Za-z]{1,62}$/, 'accountSid must begin with AC, as in the Twilio console'),

@@ -60,6 +60,7 @@ export async function webhooks(app: FastifyInstance, deps: GatewayDeps): Promise
       }),
       STORE_DEADLINE_MS,
     );
+    inbox.health.received();
     const answer = webhook.respond?.(envelope, body);
     return answer ? send(reply, answer) : reply.code(204).send();
   });

@@ -17,12 +17,17 @@ interface Pending {
   errors: number;
 }
 
+export interface InboxHealth extends HealthReport {
+  /** Something genuine came in. It says nothing of sending, so it ends no `failing`. */
+  received(): void;
+}
+
 /**
  * Reports of the inboxes of this process. They come many times a second and cost nothing; `flush` writes what has
  * changed, all inboxes in one round trip, from memory to memory: losing a gauge harms nobody.
  */
 export interface HealthKeeper {
-  reportOf(id: string): HealthReport;
+  reportOf(id: string): InboxHealth;
   /** From now on silence is counted. Without `silentAfterMs` it never is. */
   watch(id: string, silentAfterMs: number | undefined): void;
   forget(id: string): void;
@@ -43,6 +48,9 @@ export function createHealthKeeper(store: Store, now: () => Date): HealthKeeper 
     reportOf: (id) => ({
       ok(detail) {
         Object.assign(note(id), { state: 'ok', code: undefined, message: detail, okAt: now() });
+      },
+      received() {
+        note(id).okAt = now();
       },
       failing(code, message) {
         const entry = note(id);

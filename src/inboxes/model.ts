@@ -65,5 +65,5 @@ export function judgeHealth(doc: Pick<InboxDoc, 'health' | 'paused'>, now: Date)
         message: `Nothing was heard of it for ${Math.round(quietMs / 1000)} s. Is a server running that polls it?`,
       };
   }
-  return { ...rest, state: state ?? 'unknown' };
+  return { ...rest, state: state ?? (rest.lastOkAt ? 'ok' : 'unknown') };
 }

@@ -4,7 +4,6 @@ import type {
   Channel,
   ChannelType,
   GuardedFetch,
-  HealthReport,
   InboxId,
 } from '../contract/index.ts';
 import { INBOX_ID_PATTERN } from '../contract/index.ts';
@@ -13,7 +12,7 @@ import type { Store } from '../store/connect.ts';
 import { createCursor } from '../store/cursors.ts';
 import { translateOutage } from '../store/translate-outage.ts';
 import { InboxError } from './errors.ts';
-import { createHealthKeeper } from './health.ts';
+import { createHealthKeeper, type InboxHealth } from './health.ts';
 import type { Inboxes } from './inboxes.ts';
 import { INBOXES, type InboxDoc } from './model.ts';
 import { createOwnAddresses, type OwnAddress } from './own-addresses.ts';
@@ -37,7 +36,7 @@ export interface OpenInbox {
   ownAddresses: readonly OwnAddress[];
   /** Its sources do not run and nothing is sent; what a provider delivers is still recorded. */
   paused: boolean;
-  health: HealthReport;
+  health: InboxHealth;
   /** PUBLIC_URL + /hooks/:inbox. */
   hookUrl: string;
   version: number;

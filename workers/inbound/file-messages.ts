@@ -130,7 +130,7 @@ async function fileRound(
       conversation: plan.conversation._id,
       at: plan.ticket.updatedAt,
       wake: plan.joining === 'wake' || plan.joining === 'reopen',
-      unknown: plan.opens,
+      presence: plan.opens ? 'new' : plan.numbered ? 'unsure' : 'known',
       mayBeClosed: plan.draft.message.automation !== 'none',
     })),
   );
