@@ -20,7 +20,7 @@ export function startSweep(deps: WorkerDeps): Loop {
     outbound: outboundWork(deps),
     media: mediaWork(deps),
   };
-  return startLoop(deps, 'sweep', SWEEP_MS, async () => {
+  const loop = startLoop(deps, 'sweep', SWEEP_MS, async () => {
     await sweepEarlyReceipts(deps);
     for (const { queue, waiting } of await deps.queues.depths()) {
       if (waiting >= ENOUGH_WAITING) continue;
@@ -28,4 +28,6 @@ export function startSweep(deps: WorkerDeps): Loop {
       for (const id of ids) deps.queues.wake(queue, id.toHexString());
     }
   });
+  deps.queues.onReturn(loop.hurry);
+  return loop;
 }

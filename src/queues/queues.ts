@@ -16,6 +16,8 @@ import { connectConsumer, connectProducer } from './connection.ts';
 /** A job whose process was killed is given to another after at most LOCK_MS + STALL_CHECK_MS. */
 const LOCK_MS = 10_000;
 const STALL_CHECK_MS = 5_000;
+/** A consumer whose connection broke asks again after this; BullMQ's own default is 15 s. */
+const CONSUME_RETRY_MS = 1_000;
 /** How long Redis may take to hear that its work is done. */
 const CLOSE_GRACE_MS = 1_000;
 const COUNT_LIMIT_MS = 2_000;
@@ -38,6 +40,8 @@ export interface Queues {
   wake: Wake;
   /** Wake-ups that were lost on their way so far (Redis away): each is the sweeper's to repair. */
   lostWakeUps(): number;
+  /** Calls `listener` each time that Redis answers again, when wake-ups may have been lost. */
+  onReturn(listener: () => void): void;
   /** Calls `handler` for each wake-up, `concurrency` at once. Its promise gone, the wake-up is gone, however it ended. */
   consume(queue: QueueName, concurrency: number, handler: Handler): { close(): Promise<void> };
   /** Rejects within 2 s while Redis is away. */
@@ -92,6 +96,8 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
 
     lostWakeUps: () => lost,
 
+    onReturn: (listener) => void producer.on('ready', listener),
+
     consume(name, concurrency, handler) {
       const connection = connectConsumer(redisUrl, log);
       consumers.push(connection);
@@ -117,6 +123,7 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
           concurrency,
           lockDuration: LOCK_MS,
           stalledInterval: STALL_CHECK_MS,
+          runRetryDelay: CONSUME_RETRY_MS,
           skipVersionCheck: true,
         },
       );
