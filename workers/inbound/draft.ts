@@ -24,6 +24,8 @@ export interface Draft {
   message: MessageEvent;
   triage: Classification;
   classifiedAt: Date;
+  /** Worked on before, without an end: what was written first may lack what follows it. */
+  again: boolean;
   /** A bounce lies with the message it is about, whoever sent it. */
   bound?: Bound;
   /** Bytes that came along and lie in the blob store now, by part. */

@@ -92,7 +92,7 @@ async function fileRound(
         .map((draft) => ({
           address: draft.message.sender,
           proof: draft.delivery.raw.envelope.via === 'http' ? 'channel' : 'claimed',
-          again: draft.delivery.claim.doc.attempts > 1,
+          again: draft.again,
         })),
       knownContacts,
       now,

@@ -89,6 +89,7 @@ async function fileWave(deps: WorkerDeps, wave: Draft[], numbered?: () => void):
     return wave.map((draft, i) => [draft, { ok: true, value: filed[i]! }]);
   } catch (error) {
     if (wave.length === 1) return [[wave[0]!, { ok: false, error }]];
+    for (const draft of wave) draft.again = true;
     const one = await Promise.all(wave.map((draft) => fileWave(deps, [draft])));
     return one.flat();
   }

@@ -39,6 +39,7 @@ export function draftMessages(delivery: Delivery, now: () => Date): Draft[] {
         event: index,
         id: messageId(delivery.claim.doc._id, index),
         message,
+        again: delivery.claim.doc.attempts > 1,
         triage: classify(message.text),
         classifiedAt: now(),
       },

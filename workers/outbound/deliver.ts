@@ -4,23 +4,18 @@
  * for its retry holds what stands behind it until it is sent, failed or cancelled.
  */
 import type mongoose from 'mongoose';
-import { MESSAGES, type MessageDoc } from '../../src/conversations/model.ts';
-import type { MessageStatus } from '../../src/conversations/status.ts';
+import { MESSAGES } from '../../src/conversations/model.ts';
 import { InboxError, type OpenInbox } from '../../src/inboxes/index.ts';
-import { DURABLE } from '../../src/store/connect.ts';
-import type { Claim, Settlement, WorkDocument, WorkQueue } from '../../src/store/work/index.ts';
+import type { Claim, Settlement, WorkQueue } from '../../src/store/work/index.ts';
 import type { WorkerDeps } from '../deps.ts';
-import { applyEarlyReceipts } from '../early-receipts.ts';
 import { keepLeases } from '../keep-leases.ts';
-import { tellFailure } from '../tell-failure.ts';
+import { acceptedBy, conclude, keepProgress, type Reply, stepOf, wait } from './conclude.ts';
 import { patiently } from './patiently.ts';
 import { type Sent, sendReply } from './send-reply.ts';
 import { settlementOfFailure } from './settle.ts';
 
 /** A reply whose worker has died is looked at this long after the last renewal. */
 export const OUTBOUND_LEASE_MS = 15_000;
-
-export type Reply = MessageDoc & WorkDocument;
 
 /** Sends what is due in this conversation until nothing is, or the head has to wait. */
 export async function deliverConversation(
@@ -41,6 +36,17 @@ export async function deliverConversation(
     const [claim] = await work.claim([head._id], { state: head.state, fence: head.lease.fence });
     // Somebody else has it, or has had it in between.
     if (!claim) return;
+    if (head.state !== 'sending' && (await isBusy(deps, claim))) {
+      await wait(
+        deps,
+        work,
+        claim,
+        'conversation_busy',
+        'Another reply of this conversation is leaving.',
+        BUSY_WAIT_MS,
+      );
+      return;
+    }
     const rested = await keepLeases(deps, work, [claim], OUTBOUND_LEASE_MS, () =>
       head.state === 'sending'
         ? giveUpAbandoned(deps, work, claim, inbox)
@@ -48,6 +54,26 @@ export async function deliverConversation(
     );
     if (!rested) return;
   }
+}
+
+/** Two of a conversation come back this far apart at most, so that they do not meet again. */
+const BUSY_WAIT_MS = 1_000;
+
+/**
+ * Looked at again once the claim stands: an older reply that was queued anew (retried, or from another process within
+ * the same second) may have been claimed between our look and our claim.
+ */
+async function isBusy({ store, now }: WorkerDeps, { doc }: Claim<Reply>): Promise<boolean> {
+  const other = await store.collection<Reply>(MESSAGES).findOne(
+    {
+      conversation: doc.conversation!,
+      _id: { $ne: doc._id },
+      dueAt: { $exists: true, $gt: now() },
+      state: 'sending',
+    },
+    { projection: { _id: 1 } },
+  );
+  return other !== null;
 }
 
 /** null: there is none of this id. broken: its config has to be corrected first. */
@@ -117,126 +143,4 @@ async function deliverOne(
     ]);
   }
   return conclude(deps, work, claim, acceptedBy(deps, inbox, doc, sent), [sending, stepOf(deps, sent)], sent);
-}
-
-/** Nothing can be sent on this inbox now, which is not the reply's fault. */
-function wait(
-  deps: WorkerDeps,
-  work: WorkQueue<Reply>,
-  claim: Claim<Reply>,
-  code: string,
-  message: string,
-): Promise<boolean> {
-  const dueAt = new Date(deps.now().getTime() + INBOX_WAIT_MS);
-  return conclude(
-    deps,
-    work,
-    claim,
-    { state: 'queued', dueAt, error: { code, message }, keepAttempts: true },
-    [],
-  );
-}
-
-/** A reply on an inbox that is paused or broken is looked at again this often. */
-const INBOX_WAIT_MS = 60_000;
-
-function acceptedBy(
-  { metrics, now }: WorkerDeps,
-  { capabilities }: OpenInbox,
-  doc: Reply,
-  { externalIds, results }: Sent,
-): Settlement {
-  const status = results.at(-1)!.status;
-  const rejected = results.flatMap((result) => result.rejected ?? []);
-  metrics.accepted((now().getTime() - doc.createdAt.getTime()) / 1000);
-  return {
-    state: status,
-    set: {
-      externalId: externalIds[0],
-      externalIds,
-      // An answer may name this reply and nothing else of its thread.
-      ...(capabilities.threading === 'references' ? { mailIds: externalIds } : {}),
-      piecesSent: externalIds.length,
-      ...(rejected.length > 0
-        ? {
-            error: {
-              code: 'recipient_refused',
-              message: rejected.map(({ recipient, reason }) => `${recipient.value}: ${reason}`).join('; '),
-            },
-          }
-        : {}),
-    },
-  };
-}
-
-function stepOf({ now }: WorkerDeps, { results }: Sent) {
-  const { status, detail } = results.at(-1)!;
-  return { step: status, at: now(), ...(detail ? { detail } : {}) };
-}
-
-/** Makes accepted pieces durable, if the claim still holds. */
-async function keepProgress(
-  { store }: WorkerDeps,
-  { doc, owner, fence }: Claim<Reply>,
-  { externalIds }: Sent,
-  piecesSent: number,
-): Promise<boolean> {
-  const kept = await store
-    .collection<Reply>(MESSAGES)
-    .updateOne(
-      { _id: doc._id, 'lease.owner': owner, 'lease.fence': fence },
-      { $set: { piecesSent, externalIds } },
-      DURABLE,
-    );
-  return kept.matchedCount === 1;
-}
-
-/**
- * Tells the agent of a failure, writes the outcome, adds the steps to the trace, applies receipts that came early.
- * Answers whether the reply has come to rest, so that the next one may go.
- */
-async function conclude(
-  deps: WorkerDeps,
-  work: WorkQueue<Reply>,
-  claim: Claim<Reply>,
-  to: Settlement,
-  steps: NonNullable<MessageDoc['trace']>,
-  sent?: Sent,
-): Promise<boolean> {
-  const { doc } = claim;
-  const trace = [...doc.trace, ...steps];
-  // Before the outcome: once that stands, nobody comes back to this reply.
-  const { state, error } = to;
-  if (state === 'failed' || state === 'unconfirmed')
-    await patiently(() => tellFailure(deps, { ...doc, state, error }));
-  const [held] = await patiently(() => work.settle([{ claim, to: { ...to, set: { ...to.set, trace } } }]));
-  if (!held) {
-    // Somebody thought us dead and gave the reply up as unconfirmed: what the provider said settles that.
-    if (sent) await confirmLate(deps, claim, to);
-    return false;
-  }
-  deps.metrics.outcome(to.state);
-  try {
-    await applyEarlyReceipts(deps, doc.inbox, doc._id, sent?.externalIds ?? doc.externalIds ?? []);
-  } catch (err) {
-    deps.log.warn({ err, message: doc._id.toHexString() }, 'early receipts are left to the sweep');
-  }
-  return to.dueAt === undefined;
-}
-
-async function confirmLate(
-  { store, log, now }: WorkerDeps,
-  { doc }: Claim<Reply>,
-  { state, set = {} }: Settlement,
-): Promise<void> {
-  log.warn({ message: doc._id.toHexString() }, 'a reply was accepted after its lease had run out');
-  await store.collection<Reply>(MESSAGES).updateOne(
-    { _id: doc._id, state: 'unconfirmed' },
-    {
-      $set: { ...set, state: state as MessageStatus },
-      ...(set.error ? {} : { $unset: { error: '' } }),
-      $push: { trace: { step: state, at: now() } },
-    },
-    DURABLE,
-  );
 }

@@ -2,7 +2,8 @@ import mongoose from 'mongoose';
 import { MESSAGES } from '../../src/conversations/model.ts';
 import { createWorkQueue, type WorkQueue } from '../../src/store/work/index.ts';
 import type { WorkerDeps } from '../deps.ts';
-import { deliverConversation, OUTBOUND_LEASE_MS, type Reply } from './deliver.ts';
+import type { Reply } from './conclude.ts';
+import { deliverConversation, OUTBOUND_LEASE_MS } from './deliver.ts';
 
 const CONCURRENCY = 20;
 
