@@ -80,6 +80,7 @@ describeChannel(sms, {
       body: Buffer.from(sent.body),
     })),
     proof: 'x-twilio-signature',
+    covers: ['url', 'body'],
     withoutSecret: { ...config, authToken: '', apiBaseUrl: 'https://api.twilio.com' },
   },
   deliveries: [
