@@ -21,6 +21,7 @@ const SENDERS = 4;
 /** A good mail among them is a ticket within this, however bad its neighbours are. */
 const GOOD_WITHIN_MS = 10_000;
 const MIB = 1024 * 1024;
+const SENDER = 'big@customer.example';
 const BIG_BYTES = 50 * MIB;
 const BIG_RISE_MAX_MIB = 150;
 const RSS_MAX_MIB = 700;
@@ -44,7 +45,12 @@ let port: number;
 
 beforeAll(async () => {
   const services = testServices();
-  earshot = await startEarshot({ mongodbUri: services.mongodbUri(), redisUrl: services.redisUrl });
+  earshot = await startEarshot({
+    mongodbUri: services.mongodbUri(),
+    redisUrl: services.redisUrl,
+    // As script/earshot starts it.
+    env: { MALLOC_ARENA_MAX: '2' },
+  });
   agent = agentOf(earshot);
   port = await freePort();
   await earshot.addInbox('email', INBOX, { address: RECIPIENT, listen: { port } });
@@ -99,6 +105,10 @@ async function rssMib(): Promise<number> {
 
 // First, while the process is small: afterwards its heap has room for it anyhow.
 test('a mail of 50 MiB comes in whole and costs less than 150 MiB of memory', async () => {
+  // What the code itself takes, once, is not the big mail's.
+  await sendBytes(port, Readable.from(mailOf('Two', 2 * MIB)), { from: SENDER, to: [RECIPIENT] });
+  await agent.ticketAbout('Two');
+  await agent.settled();
   const before = await rssMib();
   let highest = before;
   let over = false;
@@ -108,7 +118,7 @@ test('a mail of 50 MiB comes in whole and costs less than 150 MiB of memory', as
       await delay(SAMPLE_MS);
     }
   })();
-  await sendBytes(port, Readable.from(bigMail()), { from: 'big@customer.example', to: [RECIPIENT] });
+  await sendBytes(port, Readable.from(mailOf('Fifty', BIG_BYTES)), { from: SENDER, to: [RECIPIENT] });
   const { id } = await agent.ticketAbout('Fifty');
   await agent.settled();
   over = true;
@@ -120,13 +130,13 @@ test('a mail of 50 MiB comes in whole and costs less than 150 MiB of memory', as
   expect(highest - before).toBeLessThan(BIG_RISE_MAX_MIB);
 }, 60_000);
 
-function* bigMail(): Generator<Buffer> {
+function* mailOf(subject: string, bytes: number): Generator<Buffer> {
   yield Buffer.from(
     [
-      'From: big@customer.example',
+      `From: ${SENDER}`,
       `To: ${RECIPIENT}`,
-      'Subject: Fifty',
-      'Message-ID: <fifty@customer.example>',
+      `Subject: ${subject}`,
+      `Message-ID: <${subject}@customer.example>`,
       'MIME-Version: 1.0',
       'Content-Type: multipart/mixed; boundary=big',
       '',
@@ -142,7 +152,7 @@ function* bigMail(): Generator<Buffer> {
     ].join('\r\n'),
   );
   const lines = Buffer.from(`${'QUJD'.repeat(19)}\r\n`.repeat(1000));
-  for (let sent = 0; sent < BIG_BYTES; sent += lines.length) yield lines;
+  for (let sent = 0; sent < bytes; sent += lines.length) yield lines;
   yield Buffer.from('--big--\r\n');
 }
 
