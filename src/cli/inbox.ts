@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import type { InboxView } from '../inboxes/index.ts';
 import type { House } from '../main.ts';
+import { wrongUsage } from './errors.ts';
 import { ago, paint, remark, say, sayJson, table } from './output.ts';
 import type { StoredInbox } from './probe-inbox.ts';
 
@@ -15,6 +17,13 @@ export function registerInbox(program: Command): void {
     .requiredOption('--config <json>', 'JSON in place, @FILE, or - for standard input')
     .option('--name <name>', 'what agents call it')
     .action(add);
+
+  inbox
+    .command('update <id>')
+    .description('give it another config; a secret that is left out stays, null takes it away')
+    .option('--config <json>', 'the whole config: JSON in place, @FILE, or - for standard input')
+    .option('--name <name>', 'what agents call it')
+    .action(update);
 
   inbox.command('list').description('all inboxes and how they are').action(list);
 
@@ -54,7 +63,7 @@ async function add(
   command: Command,
 ): Promise<void> {
   const { json } = command.optsWithGlobals<Globals>();
-  const [{ readObject }, { channelType, checkConfig }, { readSettings, publicUrlOf }] = await Promise.all([
+  const [{ readObject }, { channelType, checkConfig }, { readSettings }] = await Promise.all([
     import('./read-argument.ts'),
     import('./offline-channel.ts'),
     import('./settings.ts'),
@@ -62,17 +71,61 @@ async function add(
   const type = await channelType(kind);
   const config = await readObject('--config', given);
   // Asked before services are opened: a mistake is told at once.
-  const complete = checkConfig(type, config, readSettings().provider);
-  await atHome(async ({ env, openInboxes }) => {
-    await (await openInboxes()).add(id, kind, config, name);
-    const hookUrl = `${publicUrlOf(env)}/hooks/${id}`;
-    const webhookUrl = await webhookOf({ type, config: complete, hookUrl });
+  checkConfig(type, config, readSettings().provider);
+  await atHome(async (house) => {
+    const view = await (await house.openInboxes()).add(id, kind, config, name);
+    const { loadInbox } = await import('./probe-inbox.ts');
+    const stored = await loadInbox(house, id);
+    const webhookUrl = await webhookOf(stored);
     if (json) return sayJson({ id, kind, webhookUrl });
     say(`inbox ${paint('bold', id)} (${kind}) is added`);
-    if (webhookUrl) say(`webhook: ${webhookUrl}`);
-    for (const line of type.setup?.(complete, hookUrl) ?? []) say(`  - ${line}`);
-    remark(`try it with: earshot inbox test ${id}`);
+    await tellOperator(house, view, stored, webhookUrl);
   });
+}
+
+async function update(
+  id: string,
+  { config: given, name }: { config?: string; name?: string },
+  command: Command,
+): Promise<void> {
+  const { json } = command.optsWithGlobals<Globals>();
+  if (given === undefined && name === undefined)
+    throw wrongUsage('Say what is to change: --config @FILE (the whole config), --name NAME, or both.');
+  const { readObject } = await import('./read-argument.ts');
+  const config = given === undefined ? undefined : await readObject('--config', given);
+  await atHome(async (house) => {
+    const change = { ...(config ? { config } : {}), ...(name === undefined ? {} : { name }) };
+    const view = await (await house.openInboxes()).update(id, change);
+    if (!config) {
+      if (json) sayJson(view);
+      else say(`inbox ${paint('bold', id)} is now called ${view.name}`);
+      return;
+    }
+    const { loadInbox } = await import('./probe-inbox.ts');
+    const stored = await loadInbox(house, id);
+    const webhookUrl = await webhookOf(stored);
+    if (json) return sayJson({ ...view, webhookUrl });
+    say(
+      `inbox ${paint('bold', id)} (${view.kind}) is changed; a running server opens it anew within seconds`,
+    );
+    await tellOperator(house, view, stored, webhookUrl);
+  });
+}
+
+/** What is left to do for the one who keeps the inbox. */
+async function tellOperator(
+  { env }: House,
+  view: InboxView,
+  { type, config, hookUrl }: StoredInbox,
+  webhookUrl: string | undefined,
+): Promise<void> {
+  const { variablesTaken } = await import('./from-environment.ts');
+  const taken = variablesTaken(type, view, env.provider);
+  if (webhookUrl) say(`webhook: ${webhookUrl}`);
+  if (taken.length > 0)
+    say(`taken from this environment, and needed in that of the running server too: ${taken.join(', ')}`);
+  for (const line of type.setup?.(config, hookUrl) ?? []) say(`  - ${line}`);
+  remark(`try it with: earshot inbox test ${view.id}`);
 }
 
 async function list(_: object, command: Command): Promise<void> {
