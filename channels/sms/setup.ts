@@ -1,3 +1,4 @@
+import { isPublicHost } from '../../src/lib/public-address.ts';
 import type { SmsConfig } from './config.ts';
 
 /**
@@ -12,10 +13,24 @@ export function setup(config: SmsConfig, hookUrl: string): string[] {
     : `the number ${config.from} under "Messaging configuration"`;
   const address = `${hookUrl}${RETRY_OVERRIDES}`;
   return [
+    ...warnings(hookUrl),
     `In the Twilio console, open ${place}.`,
     `A message comes in (Request URL, HTTP POST): ${address}`,
     `Primary handler fails (Fallback URL, HTTP POST): ${address}`,
     'Delivery statuses need no entry: each message names the same address by itself.',
     `Twilio signs for the address as entered, so PUBLIC_URL must be what the world sees: ${new URL(hookUrl).origin}`,
   ];
+}
+
+function warnings(hookUrl: string): string[] {
+  const { origin, protocol, hostname } = new URL(hookUrl);
+  const advice =
+    'Set PUBLIC_URL to the https address at which the world reaches the server, and start it anew, before you enter anything at Twilio.';
+  if (!isPublicHost(hostname))
+    return [`WARNING: Twilio cannot call ${origin}, which only this machine or network reaches. ${advice}`];
+  if (protocol !== 'https:')
+    return [
+      `WARNING: ${origin} is not https: what customers write would cross the internet readable. ${advice}`,
+    ];
+  return [];
 }

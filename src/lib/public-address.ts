@@ -45,3 +45,9 @@ export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !special.check(address, 'ipv4');
   return globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6');
 }
+
+/** Whether a URL's host can be reached from elsewhere, as far as its letters tell: a name of one word is a local one. */
+export function isPublicHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return isIP(host) ? isPublicAddress(host) : host.includes('.') && !host.endsWith('.localhost');
+}

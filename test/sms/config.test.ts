@@ -62,3 +62,18 @@ test('the operator is told the address with retries, and to set the fallback: Tw
   ).toHaveLength(2);
   expect(lines.join('\n')).toMatch(/fallback/i);
 });
+
+test.each([
+  ['http://127.0.0.1:3000', 'cannot call http://127.0.0.1:3000'],
+  ['https://localhost', 'cannot call https://localhost'],
+  ['https://[::1]:3000', 'cannot call'],
+  ['http://10.1.2.3', 'cannot call'],
+  ['http://desk.example.com', 'not https'],
+])('an operator whose address is %s is warned before he enters it at Twilio', (origin, words) => {
+  const config = smsConfigSchema.parse({ accountSid, authToken: 'x', from: '+15005550006' });
+  const [first] = sms.setup!(config, `${origin}/hooks/sms`);
+  expect(first).toMatch(/^WARNING.*PUBLIC_URL/);
+  expect(first).toContain(words);
+  const [fine] = sms.setup!(config, 'https://desk.example.com/hooks/sms');
+  expect(fine).not.toContain('WARNING');
+});

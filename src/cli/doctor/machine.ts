@@ -1,7 +1,6 @@
 import { mkdir, statfs } from 'node:fs/promises';
-import { isIP } from 'node:net';
 import type { Env } from '../../../config/env.ts';
-import { isPublicAddress } from '../../lib/public-address.ts';
+import { isPublicHost } from '../../lib/public-address.ts';
 import { type Finding, fail, warn, well } from './finding.ts';
 
 const NODE_MIN_MAJOR = 24;
@@ -21,10 +20,8 @@ export function checkNode(): Finding {
 
 export function checkPublicUrl({ publicUrl }: Env): Finding {
   const { protocol, hostname } = new URL(publicUrl);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const isLocal = isIP(host) ? !isPublicAddress(host) : !host.includes('.') || host.endsWith('.localhost');
   const advice = 'set PUBLIC_URL to the https address that providers call';
-  if (isLocal)
+  if (!isPublicHost(hostname))
     return warn('public address', `${publicUrl} is reached from this machine or network only; ${advice}`);
   if (protocol !== 'https:') return warn('public address', `${publicUrl} is not https; ${advice}`);
   return well('public address', publicUrl);
