@@ -1,24 +1,36 @@
 /** Samples for a running server, signed as Twilio signs: what `earshot trigger sms.inbound` sends. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { Trigger } from '../../src/contract/index.ts';
 import type { SmsConfig } from './config.ts';
 import { signForm } from './sign.ts';
 
 const SAMPLE_TIMEOUT_MS = 10_000;
 
-const SAMPLES: readonly { from: string; country: string; text: string }[] = [
+interface Sample {
+  /** Numbers of senders begin so; `digits` of chance follow. */
+  prefix: string;
+  digits: number;
+  country: string;
+  text: string;
+}
+
+/** Of these prefixes the first is set aside for fiction (555-0100 to 555-0199). */
+const SAMPLES: readonly Sample[] = [
   {
-    from: '+14155550123',
+    prefix: '+141555501',
+    digits: 2,
     country: 'US',
     text: 'Hi, I was charged twice for the same payment. Can someone look into it please?',
   },
   {
-    from: '+6281234567890',
+    prefix: '+628123400',
+    digits: 4,
     country: 'ID',
     text: 'Selamat pagi, saya sudah top up lewat bank tapi saldo belum masuk. Mohon dibantu ya.',
   },
   {
-    from: '+8613800138000',
+    prefix: '+861380014',
+    digits: 4,
     country: 'CN',
     text: '你好，我刚才付款失败了，但是钱已经扣了，请帮我查一下。',
   },
@@ -32,7 +44,7 @@ export const triggers: Record<string, Trigger<SmsConfig>> = {
     const sample = pick(SAMPLES);
     const params = inboundParams(config, sample, target.text ?? sample.text);
     await post(config, target, params);
-    return `SMS ${params.MessageSid} from ${sample.from}: ${params.Body}`;
+    return `SMS ${params.MessageSid} from ${params.From}: ${params.Body}`;
   },
 
   async mms(config, target) {
@@ -45,7 +57,7 @@ export const triggers: Record<string, Trigger<SmsConfig>> = {
       MediaContentType0: 'image/jpeg',
     });
     await post(config, target, params);
-    return `MMS ${params.MessageSid} from ${sample.from} with one picture: ${params.Body}`;
+    return `MMS ${params.MessageSid} from ${params.From} with one picture: ${params.Body}`;
   },
 
   async stop(config, target) {
@@ -53,7 +65,7 @@ export const triggers: Record<string, Trigger<SmsConfig>> = {
     const params = inboundParams(config, sample, 'STOP');
     params.OptOutType = 'STOP';
     await post(config, target, params);
-    return `STOP ${params.MessageSid} from ${sample.from}`;
+    return `STOP ${params.MessageSid} from ${params.From}`;
   },
 
   /** `text` names the message (its SID) whose delivery is reported; without it a message that nobody knows. */
@@ -63,7 +75,7 @@ export const triggers: Record<string, Trigger<SmsConfig>> = {
       AccountSid: config.accountSid,
       ApiVersion: '2010-04-01',
       From: config.from ?? '+15005550006',
-      To: SAMPLES[0]!.from,
+      To: numberOf(SAMPLES[0]!),
       MessageSid: messageSid,
       SmsSid: messageSid,
       MessageStatus: 'delivered',
@@ -75,7 +87,7 @@ export const triggers: Record<string, Trigger<SmsConfig>> = {
   },
 };
 
-function inboundParams(config: SmsConfig, sample: (typeof SAMPLES)[number], text: string): Params {
+function inboundParams(config: SmsConfig, sample: Sample, text: string): Params {
   const messageSid = sid('SM');
   return {
     ToCountry: 'US',
@@ -89,7 +101,7 @@ function inboundParams(config: SmsConfig, sample: (typeof SAMPLES)[number], text
     NumSegments: '1',
     MessageSid: messageSid,
     AccountSid: config.accountSid,
-    From: sample.from,
+    From: numberOf(sample),
     ApiVersion: '2010-04-01',
     ...(config.messagingServiceSid ? { MessagingServiceSid: config.messagingServiceSid } : {}),
   };
@@ -108,5 +120,8 @@ async function post(config: SmsConfig, target: Target, params: Params): Promise<
   if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
 }
 
+/** Another sender each time, so that a sample opens a ticket of its own. */
+const numberOf = ({ prefix, digits }: Sample): string =>
+  prefix + String(randomInt(10 ** digits)).padStart(digits, '0');
 const pick = <T>(items: readonly T[]): T => items[Math.floor(Math.random() * items.length)]!;
 const sid = (prefix: string): string => prefix + randomBytes(16).toString('hex');

@@ -69,6 +69,16 @@ test('two samples are two messages', async () => {
   expect(new Set(ids).size).toBe(2);
 });
 
+test('samples come from different senders, so that each can open a ticket of its own', async () => {
+  received.length = 0;
+  for (let n = 0; n < 20; n++) await sms.triggers!.inbound!(config, target());
+  const senders = received.map((event) => (event.type === 'message' ? event.sender.value : ''));
+  for (const sender of senders) expect(sender).toMatch(/^\+(141555501\d\d|62812\d{8}|86138\d{8})$/);
+  expect(new Set(senders).size).toBeGreaterThan(10);
+  // Those of the demo's own customers, whose tickets a sample must not join.
+  for (const customer of ['+6281234567890', '+8613800138000']) expect(senders).not.toContain(customer);
+});
+
 test('a refusal is told, not passed over', async () => {
   const stranger = { ...config, authToken: 'other' };
   await expect(sms.triggers!.inbound!(stranger, target())).rejects.toThrow('403');
