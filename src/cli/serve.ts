@@ -1,9 +1,9 @@
-import { constants } from 'node:os';
 import type { Env } from '../../config/env.ts';
 import type { Services } from '../embedded/index.ts';
 import type { Log } from '../lib/log.ts';
 import { type Earshot, type Role, startEarshot } from '../main.ts';
 import { removeServerFile, writeServerFile } from './server-file.ts';
+import { type AskedToEnd, listenForSignals } from './signals.ts';
 
 export interface ServeOptions {
   env: Env;
@@ -56,33 +56,6 @@ function announce({ dataDir, host, publicUrl }: Env, url: string, log: Log): voi
   } catch (err) {
     log.warn({ err }, `${dataDir} cannot be written: "earshot trigger" will not find this server`);
   }
-}
-
-export interface AskedToEnd {
-  stop: Promise<void>;
-  signal: AbortSignal;
-}
-
-/** `timeout`, npm and some supervisors signal a process and then its whole group: that is one request, not two. */
-export const SAME_REQUEST_MS = 500;
-
-/** The first signal asks to end, a second one ends at once. */
-export function listenForSignals(log: Log): AskedToEnd {
-  const { promise: stop, resolve } = Promise.withResolvers<void>();
-  const abort = new AbortController();
-  let askedAt = 0;
-  for (const name of ['SIGTERM', 'SIGINT'] as const)
-    process.on(name, () => {
-      if (abort.signal.aborted) {
-        if (performance.now() - askedAt < SAME_REQUEST_MS) return;
-        log.warn({}, `${name} again: ending at once`);
-        process.exit(128 + constants.signals[name]);
-      }
-      askedAt = performance.now();
-      abort.abort();
-      resolve();
-    });
-  return { stop, signal: abort.signal };
 }
 
 /** An error that nobody caught leaves the process in a state that nobody knows; a fresh start is the cure. */

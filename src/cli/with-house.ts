@@ -1,29 +1,31 @@
-import { constants } from 'node:os';
 import type { Env } from '../../config/env.ts';
 import type { Log } from '../lib/log.ts';
 import type { House } from '../main.ts';
 import { remark } from './output.ts';
-
-/** As shells count: 128 and the number of the signal. */
-const SIGNAL_EXIT = 128;
+import { exitCodeOf, listenForSignals } from './signals.ts';
 
 /**
- * Opens what is stored for as long as one command needs it; a running server's services are shared. Ctrl-C ends the
- * command in order, so that services which it has started do not stay behind.
+ * Opens what is stored for as long as one command needs it; a running server's services are shared. A signal ends the
+ * command in order, also while it is still opening, so that services which it has started do not stay behind.
  */
 export async function withHouse<T>(env: Env, work: (house: House) => Promise<T>): Promise<T> {
   const { openHouse } = await import('../main.ts');
-  const house = await openHouse({ env, log: await wordyLog() });
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => {
-      const leave = () => process.exit(SIGNAL_EXIT + constants.signals[name]);
-      house.close().then(leave, leave);
-    });
+  const log = await wordyLog();
+  const { stop, signal } = listenForSignals(log);
+  let house: House;
   try {
-    return await work(house);
+    house = await openHouse({ env, log, signal });
+  } catch (error) {
+    if (signal.aborted) process.exit(exitCodeOf(await stop));
+    throw error;
+  }
+  try {
+    const done = await Promise.race([work(house).then((result) => ({ result })), stop]);
+    if (typeof done === 'object') return done.result;
   } finally {
     await house.close();
   }
+  process.exit(exitCodeOf(await stop));
 }
 
 /** The log of a command: words on standard error, since a person reads along. */

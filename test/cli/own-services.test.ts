@@ -8,6 +8,8 @@ import { freePort } from '../support/free-port.ts';
 import { runCli, spawnCli } from '../support/run-cli.ts';
 import { until } from '../support/until.ts';
 
+const SIGNALS = 4;
+
 let folder: string;
 let env: Record<string, string>;
 beforeAll(async () => {
@@ -52,5 +54,25 @@ test('beside a server a command uses its services, and leaves them running; SIGT
     expect(await Promise.all(pids.map(isRunning))).toEqual([false, false]);
   } finally {
     server.kill('SIGKILL');
+  }
+});
+
+test('a signal that comes several times, to the command and to its group, leaves no service behind', async () => {
+  const tail = spawnCli(['tail'], env);
+  const ended = new Promise((resolve) => tail.once('close', resolve));
+  try {
+    // It is still opening then: the worst moment to be asked.
+    const pids = await until(() => {
+      const found = servicePids();
+      return found.length === 2 && found;
+    }, 'services are started for it');
+    // Signals that come together would be one; these are several, well within the same request.
+    let sent = 0;
+    await until(() => tail.kill('SIGTERM') && ++sent === SIGNALS, 'signals are sent');
+    expect(await ended).toBe(143);
+    expect(await Promise.all(pids.map(isRunning))).toEqual([false, false]);
+    expect(servicePids()).toEqual([]);
+  } finally {
+    tail.kill('SIGKILL');
   }
 });

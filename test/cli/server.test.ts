@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { SAME_REQUEST_MS } from '../../src/cli/serve.ts';
+import { SAME_REQUEST_MS } from '../../src/cli/signals.ts';
 import { type EarshotProcess, startEarshot } from '../support/earshot.ts';
 import {
   FAKE_ACCOUNT_SID,
