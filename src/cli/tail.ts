@@ -26,9 +26,9 @@ async function tail({ inbox, count: given }: Options, command: Command): Promise
   const count = given === undefined ? Number.POSITIVE_INFINITY : Number(given);
   if (Number.isNaN(count) || count < 1) throw wrongUsage(`--count: "${given}" is no number above 0.`);
   const { json } = command.optsWithGlobals<{ json?: boolean }>();
-  await withHouse(readSettings(), async ({ store }) => {
+  await withHouse(readSettings(), async ({ store, log }) => {
     let left = count;
-    for await (const line of followMessages(store, inbox)) {
+    for await (const line of followMessages(store, { log, inbox })) {
       if (json) sayJson(line);
       else say(wordsOf(line));
       left -= 1;

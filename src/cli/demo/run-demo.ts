@@ -90,7 +90,7 @@ const showOut = (line: string): void => say(paint('cyan', `          ${line}`));
 async function showMessages(services: Services, signal: AbortSignal, log: Log): Promise<void> {
   const store = await openStore(services.mongodbUri, { log });
   try {
-    for await (const line of followMessages(store, undefined, signal)) say(wordsOf(line));
+    for await (const line of followMessages(store, { log, signal })) say(wordsOf(line));
   } finally {
     await store.close();
   }
