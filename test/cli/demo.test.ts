@@ -1,7 +1,8 @@
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../support/free-port.ts';
 import { runCli, spawnCli } from '../support/run-cli.ts';
@@ -68,6 +69,21 @@ test.each(['sms.inbound', 'email.inbound'])(
     await until(shown, 'the message is in a ticket', SHOWN_WITHIN_MS);
   },
 );
+
+test('the mail that it suggests to send with curl becomes a ticket', async () => {
+  const [line] = /^ *printf .*curl --url smtp:.*$/m.exec(output)!;
+  await promisify(execFile)('sh', ['-c', line]);
+  const arrived = async () =>
+    (await api('tickets')).items.some(({ subject }: { subject: string }) => subject === 'Hello');
+  await until(arrived, 'the mail is a ticket');
+});
+
+test('a sample SMS opens a ticket of its own', async () => {
+  const count = async () => (await api('tickets')).items.length;
+  const before = await count();
+  expect((await runCli(['trigger', 'sms.inbound'], { cwd: folder, env })).code).toBe(0);
+  await until(async () => (await count()) === before + 1, 'there is another ticket');
+});
 
 test.each([
   ['sms', 'delivered'],

@@ -109,7 +109,10 @@ function explain({ url, mailPort }: Desk, { agents }: Furniture): void {
   say("  ./script/earshot trigger sms.inbound --text 'Where is my order?'");
   say('  ./script/earshot trigger email.inbound');
   say(
-    `  swaks --server 127.0.0.1:${mailPort} --from you@customer.example --to ${DESK_ADDRESS} --header 'Subject: Hello' --body 'Does anybody hear me?'`,
+    `  printf 'From: You <you@customer.example>\\nTo: ${DESK_ADDRESS}\\nSubject: Hello\\n\\nDoes anybody hear me?\\n' | curl --url smtp://127.0.0.1:${mailPort} --mail-from you@customer.example --mail-rcpt ${DESK_ADDRESS} --upload-file -`,
+  );
+  say(
+    `  or: swaks --server 127.0.0.1:${mailPort} --from you@customer.example --to ${DESK_ADDRESS} --header 'Subject: Hello' --body 'Does anybody hear me?'`,
   );
   head('Look, and answer');
   say(`  curl -s ${bearer} ${url}/api/v1/tickets`);
