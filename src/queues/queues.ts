@@ -63,6 +63,7 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
     }),
   );
   let lost = 0;
+  const leaving = new Set<Promise<void>>();
 
   const wakers = new Map(
     QUEUE_NAMES.map((name) => [
@@ -89,9 +90,12 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
         lost += 1;
         return;
       }
-      wakers.get(queue)!(id).catch(() => {
-        lost += 1;
-      });
+      const sent = wakers.get(queue)!(id)
+        .catch(() => {
+          lost += 1;
+        })
+        .finally(() => leaving.delete(sent));
+      leaving.add(sent);
     },
 
     lostWakeUps: () => lost,
@@ -165,6 +169,9 @@ export function openQueues(redisUrl: string, namespace: string, log: Log): Queue
     },
 
     async close() {
+      // What was woken last is still on its way.
+      const grace = delay(CLOSE_GRACE_MS, undefined, { ref: false });
+      await Promise.race([Promise.allSettled(leaving), grace]);
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
       for (const connection of [producer, ...consumers]) connection.disconnect();
     },
