@@ -29,21 +29,28 @@ async function replay(ids: string[], { state, inbox }: Options, command: Command
   const wanted = REPLAYABLE.find((candidate) => candidate === state);
   if (state !== undefined && !wanted)
     throw wrongUsage(`--state: "${state}" cannot be replayed; ${REPLAYABLE.join(', ')} can.`);
-  const [{ readSettings }, { withHouse }] = await Promise.all([
+  const [{ readSettings }, { withHouse }, { openInboundWaker }] = await Promise.all([
     import('./settings.ts'),
     import('./with-house.ts'),
+    import('./wake-inbound.ts'),
   ]);
   const { json } = command.optsWithGlobals<{ json?: boolean }>();
   await withHouse(readSettings(), async (house) => {
-    let replayed = 0;
-    const deliveries = wanted ? inState(house, wanted, inbox) : ids;
-    for await (const id of deliveries) {
-      const outcome = await replayOne(house, id);
-      replayed += 1;
-      if (json) sayJson(outcome);
-      else say(`${outcome.id}  ${outcome.inbox}  ${outcome.state}`);
+    const waker = openInboundWaker(house);
+    try {
+      let replayed = 0;
+      const deliveries = wanted ? inState(house, wanted, inbox) : ids;
+      for await (const id of deliveries) {
+        const outcome = await replayOne(house, id);
+        waker.wake(outcome.id);
+        replayed += 1;
+        if (json) sayJson(outcome);
+        else say(`${outcome.id}  ${outcome.inbox}  ${outcome.state}`);
+      }
+      if (!json) remark(`${replayed} to be processed again; a running server takes them up within seconds`);
+    } finally {
+      await waker.close();
     }
-    if (!json) remark(`${replayed} to be processed again; a running server takes them up within seconds`);
   });
 }
 
@@ -56,7 +63,7 @@ async function replayOne({ store }: House, id: string) {
     throw new CliError('raw_unknown', `"${id}" is no id of a delivery.`);
   const outcome = await replayRaw(store, new mongoose.Types.ObjectId(id));
   if (!outcome.ok) throw new CliError(outcome.code, `${id}: ${outcome.message}`);
-  return { id, inbox: outcome.raw.inbox, state: outcome.raw.state };
+  return { id: outcome.raw._id.toHexString(), inbox: outcome.raw.inbox, state: outcome.raw.state };
 }
 
 /** Page by page; what fails again meanwhile is newer than what has been passed, so this ends. */
