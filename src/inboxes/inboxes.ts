@@ -6,7 +6,7 @@ import {
   type ProviderDefaults,
 } from '../contract/index.ts';
 import { DURABLE, type Store } from '../store/connect.ts';
-import type { Sealer } from '../store/seal.ts';
+import { SealError, type Sealer } from '../store/seal.ts';
 import { isDuplicateKey, translateOutage } from '../store/translate-outage.ts';
 import { InboxError, wordsOf } from './errors.ts';
 import { type Health, INBOXES, type InboxDoc, judgeHealth } from './model.ts';
@@ -45,7 +45,8 @@ export interface Inboxes {
   get(id: string): Promise<InboxView | null>;
   /**
    * Another config, another name, or both. A secret that the new config leaves out stays as it was; null takes it
-   * away. Throws InboxError: inbox_not_found, bad_configuration, inbox_changed.
+   * away. Throws InboxError: inbox_not_found, bad_configuration, inbox_changed; SealError where the stored ones cannot
+   * be opened and the config brings none.
    */
   update(id: string, change: { config?: Config; name?: string }): Promise<InboxView>;
   /** A paused inbox neither polls nor sends; what a provider delivers to it is still recorded. */
@@ -103,6 +104,15 @@ export function createInboxes(
     } catch {
       // Sealed by a secret that has left EARSHOT_SECRET: the list must still be shown; opening it tells the reason.
       return [];
+    }
+  };
+  /** Where the secret that sealed them is lost, new ones take their place: asking for the old would leave no way out. */
+  const openOrReplace = (doc: InboxDoc, given: Config): Config => {
+    try {
+      return openSecrets(doc);
+    } catch (error) {
+      if (Object.keys(given).length > 0 && error instanceof SealError) return {};
+      throw error;
     }
   };
   const find = async (id: string): Promise<InboxDoc> => {
@@ -171,7 +181,7 @@ export function createInboxes(
     if (!config) return view(await change(doc, named));
     const type = typeOf(doc.kind);
     const { shown, secrets, absent } = splitSecrets(config, type.secrets);
-    const kept = Object.entries(openSecrets(doc)).filter(
+    const kept = Object.entries(openOrReplace(doc, secrets)).filter(
       ([path]) => !absent.includes(path) && hasPlaceFor(shown, path) && type.secrets.includes(path),
     );
     const all = { ...Object.fromEntries(kept), ...secrets };

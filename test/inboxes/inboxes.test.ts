@@ -102,6 +102,12 @@ describe('secrets of an inbox', () => {
     expect(await stranger.list()).toMatchObject([{ id: 'support', secrets: [] }]);
     const row = (await rowOf('support'))!;
     expect(() => stranger.load(row)).toThrow(expect.objectContaining({ code: 'seal_unknown_key' }));
+    const { pass: _, ...imap } = full.imap;
+    const unknown = stranger.update('support', { config: { ...full, imap } });
+    await expect(unknown).rejects.toMatchObject({ code: 'seal_unknown_key' });
+    const mended = { ...full, imap: { ...imap, pass: 'given-anew' } };
+    expect(await stranger.update('support', { config: mended })).toMatchObject({ secrets: ['imap.pass'] });
+    expect(stranger.load((await rowOf('support'))!).config).toEqual(mended);
   });
 });
 
