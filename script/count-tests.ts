@@ -10,20 +10,23 @@ interface JestResults {
   success: boolean;
 }
 
-const [checksPath, jestPath] = process.argv.slice(2);
-if (!checksPath || !jestPath) throw new Error('usage: count-tests.ts CHECKS JEST_JSON');
+const [checksPath, ...jestPaths] = process.argv.slice(2);
+if (!checksPath || jestPaths.length === 0) throw new Error('usage: count-tests.ts CHECKS JEST_JSON...');
 
 const checks = readFileSync(checksPath, 'utf8').split('\n').filter(Boolean);
 const failedChecks = checks.filter((line) => line.startsWith('fail '));
 for (const line of failedChecks) console.log(`✗ ${line.slice('fail '.length)}`);
 
-const jest = existsSync(jestPath) ? (JSON.parse(readFileSync(jestPath, 'utf8')) as JestResults) : undefined;
-if (!jest) console.log('✗ jest ended without results');
-
-const passed = checks.length - failedChecks.length + (jest?.numPassedTests ?? 0);
-const failedTests = jest ? jest.numFailedTests + jest.numRuntimeErrorTestSuites : 1;
-const brokenRun = jest && !jest.success && failedTests === 0 ? 1 : 0;
-if (brokenRun) console.log('✗ jest calls the run failed although no test failed');
-const failed = failedChecks.length + failedTests + brokenRun;
+let passed = checks.length - failedChecks.length;
+let failed = failedChecks.length;
+for (const path of jestPaths) {
+  const jest = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as JestResults) : undefined;
+  if (!jest) console.log('✗ jest ended without results');
+  passed += jest?.numPassedTests ?? 0;
+  const failedTests = jest ? jest.numFailedTests + jest.numRuntimeErrorTestSuites : 1;
+  const brokenRun = jest && !jest.success && failedTests === 0 ? 1 : 0;
+  if (brokenRun) console.log('✗ jest calls the run failed although no test failed');
+  failed += failedTests + brokenRun;
+}
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
