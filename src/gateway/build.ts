@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import { createAuthenticator } from '../agents/index.ts';
 import { API_PREFIX, agentApi } from './api.ts';
+import { closeKindly } from './close-kindly.ts';
 import { type GatewayDeps, REQUEST_LIMITS } from './deps.ts';
 import { docs } from './docs.ts';
 import { answerErrors, answerUnreadable } from './errors.ts';
@@ -92,16 +93,5 @@ function acceptEmptyJson(app: FastifyInstance): void {
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else parse(request, body, done);
-  });
-}
-
-/** While closing, requests on open connections are still served, and told to open a new one (elsewhere). */
-function closeKindly(app: FastifyInstance): void {
-  let closing = false;
-  app.addHook('preClose', async () => {
-    closing = true;
-  });
-  app.addHook('onRequest', async (_request, reply) => {
-    if (closing) reply.header('connection', 'close');
   });
 }
