@@ -128,7 +128,7 @@ new Worker('floor', async (job) => file(job.data.id), { connection: redis(), con
 );
 
 http
-  .createServer((request, response) => {
+  .createServer({ keepAliveTimeout: 72_000 }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', async () => {

@@ -2,6 +2,8 @@ import net from 'node:net';
 
 /** A keep-alive connection that sends one request at a time: as little client as possible on the cores that are measured. */
 export interface Connection {
+  /** false: the server has closed it (servers close what is idle). */
+  isOpen(): boolean;
   /** Answers the HTTP status. */
   send(request: Buffer): Promise<number>;
   close(): void;
@@ -24,9 +26,14 @@ export async function connect(port: number): Promise<Connection> {
     waiting = undefined;
     answered?.resolve(Number(head.slice(9, 12)));
   });
-  const fail = () => waiting?.reject(new Error('the server closed the connection'));
+  let open = true;
+  const fail = () => {
+    open = false;
+    waiting?.reject(new Error('the server closed the connection'));
+  };
   socket.on('error', fail).on('close', fail);
   return {
+    isOpen: () => open,
     send: (request) =>
       new Promise((resolve, reject) => {
         waiting = { resolve, reject };

@@ -106,6 +106,7 @@ export async function openLoop(port: number, prepared: Prepared[], perSecond: nu
     for (; i < due; i++) queue.push({ item: prepared[i]!, due: start + (i / perSecond) * 1000 });
     for (let n = queue.length; n > 0; n--) {
       let connection = idle.pop();
+      while (connection && !connection.isOpen()) connection = idle.pop();
       if (!connection && all.length < OPEN_CONNECTIONS_MAX) {
         connection = await connect(port);
         all.push(connection);
