@@ -115,7 +115,7 @@ test('the demo says what it is doing, where everything is, and has sample ticket
 });
 
 test('a mail sent by the printed swaks line is a ticket within a second', async () => {
-  await runPrinted(/^\s*(swaks .+)$/m);
+  await runPrinted(/^\s*or: (swaks .+)$/m);
   const message = await heard('email', MAIL);
   expect(message).toMatchObject({ direction: 'in', subject: 'Hello' });
   await ticketedAtOnce(message);

@@ -162,6 +162,6 @@ describe('the mailbox poller', () => {
     await until('a failure', () => waiting.health.length > 0);
     const started = performance.now();
     await Promise.all([idle.stop(), waiting.stop()]);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });

@@ -129,7 +129,7 @@ describe('what becomes of a reply that fails', () => {
       const started = performance.now();
       const error = await failureOf(senderTo(port).send(message(), abort.signal));
       expect(error).toMatchObject({ code: 'aborted', disposition });
-      expect(performance.now() - started).toBeLessThan(2_000);
+      expect(performance.now() - started).toBeLessThan(8_000);
     }
   });
 

