@@ -59,9 +59,6 @@ export async function findReplyDefaults(
   };
 }
 
-/** How an address is written among `participants`. */
-export const participantOf = (address: Pick<Address, 'kind' | 'value'>) => `${address.kind}:${address.value}`;
-
 function parseParticipant(participant: string | undefined): Address | undefined {
   if (participant === undefined) return undefined;
   const border = participant.indexOf(':');

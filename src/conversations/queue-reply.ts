@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import mongoose from 'mongoose';
+import { addressKey } from '../contacts/match-contacts.ts';
 import { type Address, type Capabilities, fit } from '../contract/index.ts';
 import { type Refused, refuse } from '../lib/refused.ts';
 import type { Blobs } from '../store/blobs.ts';
@@ -9,7 +10,7 @@ import { isDuplicateKey } from '../store/translate-outage.ts';
 import { newWork } from '../store/work/index.ts';
 import { maskHtml, maskText } from '../triage/mask.ts';
 import { CONVERSATIONS, type ConversationDoc, MESSAGES, type MessageDoc } from './model.ts';
-import { findReplyDefaults, participantOf, type ReplyDefaults } from './queue-reply-defaults.ts';
+import { findReplyDefaults, type ReplyDefaults } from './queue-reply-defaults.ts';
 import { chooseRecipients, type GivenAddress } from './queue-reply-recipients.ts';
 
 type ObjectId = mongoose.Types.ObjectId;
@@ -120,7 +121,7 @@ async function keep(blobs: Blobs, user: string, attachments: ReplyRequest['attac
 }
 
 async function admit(store: Store, conversation: ConversationDoc, addresses: Address[]): Promise<void> {
-  const added = addresses.map(participantOf).filter((p) => !conversation.participants.includes(p));
+  const added = addresses.map(addressKey).filter((p) => !conversation.participants.includes(p));
   if (added.length === 0) return;
   await store
     .collection<ConversationDoc>(CONVERSATIONS)
